@@ -1,0 +1,68 @@
+package storagedriver
+
+import "strings"
+
+// Ability is a set of things a driver does beyond the five functions. The bits are
+// frozen and equal those of the guest ABI.
+type Ability uint64
+
+// The abilities.
+const (
+	// AbilityCopy: Backend.Copy.
+	AbilityCopy Ability = 1 << 0
+	// AbilityMove: Backend.Move of files.
+	AbilityMove Ability = 1 << 1
+	// AbilityMoveTree: Backend.Move of directories as well.
+	AbilityMoveTree Ability = 1 << 2
+	// AbilityConcat: Backend.Concat.
+	AbilityConcat Ability = 1 << 3
+	// AbilityParts: Uploads.
+	AbilityParts Ability = 1 << 4
+	// AbilityListTree: Backend.ListTree.
+	AbilityListTree Ability = 1 << 5
+	// AbilityRedirect: Backend.Redirect.
+	AbilityRedirect Ability = 1 << 6
+	// AbilityDeleteTree: Backend.DeleteTree.
+	AbilityDeleteTree Ability = 1 << 7
+	// AbilityUnsorted: Backend.List gives its names in no order.
+	AbilityUnsorted Ability = 1 << 8
+	// AbilityAppendCommitted: a Writer with append continues committed content that is
+	// not empty.
+	AbilityAppendCommitted Ability = 1 << 9
+	// AbilityFilesUnderFiles: /a and /a/b may both be files. Without it the second is
+	// KindInvalidPath.
+	AbilityFilesUnderFiles Ability = 1 << 10
+	// AbilityConditional: writes to an upload's state are conditional, so that
+	// KindConflict for a stale suspend or commit is certain, not best effort.
+	AbilityConditional Ability = 1 << 11
+)
+
+var abilityNames = []string{
+	"copy", "move", "move-tree", "concat", "parts", "list-tree", "redirect", "delete-tree",
+	"unsorted", "append-committed", "files-under-files", "conditional",
+}
+
+// Has reports whether all of b are in a.
+func (a Ability) Has(b Ability) bool { return a&b == b }
+
+// String lists the abilities by name, separated by commas.
+func (a Ability) String() string {
+	var names []string
+	for i, n := range abilityNames {
+		if a.Has(1 << i) {
+			names = append(names, n)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// Capabilities is what a driver does, as data.
+type Capabilities struct {
+	// Abilities is the set of optional abilities.
+	Abilities Ability
+	// MaxObject is the most bytes one Put may have; 0 means no limit.
+	MaxObject int64
+}
+
+// Has reports whether all of a are among the abilities.
+func (c Capabilities) Has(a Ability) bool { return c.Abilities.Has(a) }

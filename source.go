@@ -59,14 +59,18 @@ func (j joined) Open(ctx context.Context) (io.ReadCloser, error) {
 }
 
 type joinedBody struct {
-	ctx  context.Context
-	rest joined
-	open io.ReadCloser
+	ctx    context.Context
+	rest   joined
+	open   io.ReadCloser
+	closed bool
 }
 
 func (b *joinedBody) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
+	}
+	if b.closed {
+		return 0, NewError(KindClosed, "the body was closed")
 	}
 	for {
 		if b.open == nil {
@@ -92,7 +96,7 @@ func (b *joinedBody) Read(p []byte) (int, error) {
 }
 
 func (b *joinedBody) Close() error {
-	b.rest = nil
+	b.rest, b.closed = nil, true
 	if b.open == nil {
 		return nil
 	}
@@ -104,7 +108,11 @@ func (b *joinedBody) Close() error {
 // ExactBody returns r, limited to what was promised: a body that ends before size bytes
 // or goes on after them ends with KindCorrupt instead of io.EOF. Closing it closes r.
 func ExactBody(r io.ReadCloser, size int64) io.ReadCloser {
-	return &exactBody{r: r, want: size, left: size}
+	b := &exactBody{r: r, want: size, left: size}
+	if size < 0 {
+		b.err = Errorf(KindCorrupt, "a body of %d bytes was promised", size)
+	}
+	return b
 }
 
 type exactBody struct {

@@ -144,7 +144,7 @@ func (r *Receipts) Page(after, limit int) []Receipt {
 	if found {
 		i++
 	}
-	return slices.Clone(r.receipts[i:min(len(r.receipts), i+limit)])
+	return slices.Clone(r.receipts[i : i+max(0, min(limit, len(r.receipts)-i))])
 }
 
 // All returns every receipt in ascending order.

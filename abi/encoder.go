@@ -1,0 +1,120 @@
+package abi
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Append appends the encoding of m to dst: keys in the order of docs/abi.md, those with
+// zero values left out, integers as short as they go. A message of more than MaxMessage
+// bytes is an error.
+func Append(dst []byte, m Message) ([]byte, error) {
+	e := encoders.Get().(*encoder)
+	defer encoders.Put(e)
+	e.out.b = dst
+	m.put(e)
+	out := e.out.b
+	e.out.b = nil
+	if n := len(out) - len(dst); n > MaxMessage {
+		return dst, fmt.Errorf("a message of %d bytes, more than %d", n, MaxMessage)
+	}
+	return out, nil
+}
+
+var encoders = sync.Pool{New: func() any {
+	e := &encoder{}
+	e.enc = msgpack.NewEncoder(&e.out)
+	return e
+}}
+
+// encoder writes one message. Writing to memory does not fail, so there are no errors.
+type encoder struct {
+	out output
+	enc *msgpack.Encoder
+}
+
+type output struct{ b []byte }
+
+func (o *output) Write(p []byte) (int, error) {
+	o.b = append(o.b, p...)
+	return len(p), nil
+}
+
+func (o *output) WriteByte(c byte) error {
+	o.b = append(o.b, c)
+	return nil
+}
+
+// begin starts a map with as many pairs as present says.
+func (e *encoder) begin(present ...bool) {
+	n := 0
+	for _, p := range present {
+		if p {
+			n++
+		}
+	}
+	_ = e.enc.EncodeMapLen(n)
+}
+
+func (e *encoder) key(k string) { _ = e.enc.EncodeString(k) }
+
+func (e *encoder) array(n int) { _ = e.enc.EncodeArrayLen(n) }
+
+func (e *encoder) text(s string) { _ = e.enc.EncodeString(s) }
+
+func (e *encoder) bytes(b []byte) {
+	_ = e.enc.EncodeBytesLen(len(b))
+	e.out.b = append(e.out.b, b...)
+}
+
+func (e *encoder) number(n int64) { _ = e.enc.EncodeInt(n) }
+
+func (e *encoder) str(k, s string) {
+	if s != "" {
+		e.key(k)
+		e.text(s)
+	}
+}
+
+func (e *encoder) bin(k string, b []byte) {
+	if len(b) > 0 {
+		e.key(k)
+		e.bytes(b)
+	}
+}
+
+func (e *encoder) int(k string, n int64) {
+	if n != 0 {
+		e.key(k)
+		e.number(n)
+	}
+}
+
+func (e *encoder) bool(k string, b bool) {
+	if b {
+		e.key(k)
+		_ = e.enc.EncodeBool(true)
+	}
+}
+
+func (e *encoder) strings(k string, list []string) {
+	if len(list) > 0 {
+		e.key(k)
+		e.array(len(list))
+		for _, s := range list {
+			e.text(s)
+		}
+	}
+}
+
+func (e *encoder) handles(k string, list []Handle) {
+	if len(list) > 0 {
+		e.key(k)
+		e.array(len(list))
+		for _, h := range list {
+			e.number(int64(h))
+		}
+	}
+}

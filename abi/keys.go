@@ -1,0 +1,58 @@
+package abi
+
+// The keys of messages.
+const (
+	KeyErr       = "err"
+	KeyKind      = "kind"
+	KeyTemporary = "tmp"
+	KeyAfter     = "after"
+	KeyStatus    = "status"
+	KeyMessage   = "msg"
+
+	KeyName = "name"
+	KeySize = "size"
+	KeyTime = "time"
+	KeyDir  = "dir"
+
+	KeyMin      = "min"
+	KeyMax      = "max"
+	KeyCount    = "count"
+	KeyMultiple = "multiple"
+	KeyEqual    = "equal"
+	KeySeq      = "seq"
+	KeyTotal    = "total"
+	KeyDigests  = "digests"
+
+	KeyNum  = "num"
+	KeyOff  = "off"
+	KeyData = "data"
+
+	KeyManifest  = "manifest"
+	KeyParams    = "params"
+	KeyFeatures  = "features"
+	KeyCaps      = "caps"
+	KeyMaxObject = "maxobj"
+	KeyPath      = "path"
+	KeyCursor    = "cursor"
+	KeyLimit     = "limit"
+	KeyEntries   = "entries"
+	KeyLen       = "len"
+	KeyBody      = "body"
+	KeyDest      = "dest"
+	KeyPaths     = "paths"
+	KeyMethod    = "method"
+	KeyRemote    = "remote"
+	KeyForwarded = "forwarded"
+	KeyURL       = "url"
+	KeyAppend    = "append"
+	KeyReceipts  = "receipts"
+	KeyToken     = "token"
+	KeyLimits    = "limits"
+	KeyResumed   = "resumed"
+	KeyTail      = "tail"
+
+	KeyHeaders = "headers"
+	KeyWant    = "want"
+	KeySink    = "sink"
+	KeyPage    = "page"
+)

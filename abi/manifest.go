@@ -1,0 +1,53 @@
+package abi
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Manifest is what a guest says of itself: the JSON object of DescribeReply.
+type Manifest struct {
+	// Name is the driver's name: lower-case letters, digits, '-' and '_', at most 64 bytes.
+	Name string `json:"name"`
+	// Version is the driver's own.
+	Version string `json:"version,omitempty"`
+	// Description is one line.
+	Description string `json:"description,omitempty"`
+	// Schema is the JSON Schema of the parameters.
+	Schema json.RawMessage `json:"schema,omitempty"`
+	// Hosts are the origins it wants to reach, as templates over its parameters. They
+	// grant nothing.
+	Hosts []string `json:"hosts,omitempty"`
+	// Memory is the most bytes of linear memory it expects to need.
+	Memory int64 `json:"memory,omitempty"`
+	// Instances is 1 when it keeps state in memory, and otherwise 0.
+	Instances int `json:"instances,omitempty"`
+	// Abilities are names of abilities. Unknown ones are left out of Caps.
+	Abilities []string `json:"abilities,omitempty"`
+}
+
+// Caps returns the abilities as bits.
+func (m *Manifest) Caps() uint64 {
+	var caps uint64
+	for _, name := range m.Abilities {
+		bit, _ := AbilityBit(name)
+		caps |= bit
+	}
+	return caps
+}
+
+// ParseManifest decodes a manifest and checks all of it but the schema.
+func ParseManifest(b []byte) (*Manifest, error) {
+	var m Manifest
+	if err := json.Unmarshal(b, &m); err != nil {
+		return nil, fmt.Errorf("%w: the manifest: %w", ErrMalformed, err)
+	}
+	if m.Name == "" || len(m.Name) > 64 || strings.Trim(m.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		return nil, fmt.Errorf("%w: the manifest's name %q is not 1 to 64 lower-case letters, digits, '-' or '_'", ErrMalformed, m.Name)
+	}
+	if m.Instances != 0 && m.Instances != 1 {
+		return nil, fmt.Errorf("%w: the manifest's instances is %d, neither 1 nor absent", ErrMalformed, m.Instances)
+	}
+	return &m, nil
+}

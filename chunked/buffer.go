@@ -1,0 +1,100 @@
+package chunked
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/berth-dev/storagedriver"
+)
+
+// buffer collects one part.
+type buffer struct {
+	data []byte // its capacity is the part's size
+}
+
+func (b *buffer) full() bool { return len(b.data) == cap(b.data) }
+
+// fill takes as much of p as there is room for.
+func (b *buffer) fill(p []byte) int {
+	n := min(len(p), cap(b.data)-len(b.data))
+	b.data = append(b.data, p[:n]...)
+	return n
+}
+
+// load reads size bytes of body to the buffer, which has room for them.
+func (b *buffer) load(ctx context.Context, source storagedriver.Source) error {
+	body, err := source.Open(ctx)
+	if err != nil {
+		return err
+	}
+	at := len(b.data)
+	exact := storagedriver.ExactBody(body, source.Size())
+	_, err = io.ReadFull(exact, b.data[at:at+int(source.Size())])
+	if closeErr := exact.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		b.data = b.data[:at+int(source.Size())]
+	}
+	return err
+}
+
+// loan lends bytes as a Source until they are withdrawn. A transport may go on reading
+// a request's body after the request has been answered (net/http does); it must not
+// meet the next part's bytes there.
+type loan struct {
+	mu        sync.RWMutex
+	data      []byte
+	withdrawn bool
+}
+
+func lend(data []byte) *loan { return &loan{data: data} }
+
+func (l *loan) withdraw() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.data, l.withdrawn = nil, true
+}
+
+// Size implements storagedriver.Source.
+func (l *loan) Size() int64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return int64(len(l.data))
+}
+
+// Open implements storagedriver.Source.
+func (l *loan) Open(ctx context.Context) (io.ReadCloser, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return &loanBody{loan: l}, nil
+}
+
+type loanBody struct {
+	loan   *loan
+	at     int
+	closed bool
+}
+
+func (b *loanBody) Read(p []byte) (int, error) {
+	b.loan.mu.RLock()
+	defer b.loan.mu.RUnlock()
+	switch {
+	case b.closed || b.loan.withdrawn:
+		return 0, storagedriver.NewError(storagedriver.KindClosed, "the part's body is read after its call has ended")
+	case b.at == len(b.loan.data):
+		return 0, io.EOF
+	}
+	n := copy(p, b.loan.data[b.at:])
+	b.at += n
+	return n, nil
+}
+
+func (b *loanBody) Close() error {
+	b.loan.mu.RLock()
+	defer b.loan.mu.RUnlock()
+	b.closed = true
+	return nil
+}

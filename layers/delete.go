@@ -1,0 +1,91 @@
+package layers
+
+import (
+	"context"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/chunked"
+	"golang.org/x/sync/errgroup"
+)
+
+// Delete implements storagedriver.StorageDriver.
+func (g *gate) Delete(ctx context.Context, path string) error {
+	const op = "Delete"
+	if err := g.admit(ctx, op, path); err != nil {
+		return err
+	}
+	return g.wrap(ctx, op, path, g.delete(ctx, path))
+}
+
+func (g *gate) delete(ctx context.Context, path string) error {
+	entry, missing := g.stat(ctx, path)
+	if missing != nil && storagedriver.KindOf(missing) != storagedriver.KindNotFound {
+		return missing
+	}
+	// Before the content, so that nobody resumes at a path that is gone. Uploads below
+	// path that parts do not know of are private names in the tree.
+	if err := chunked.Abort(ctx, g.b, path); err != nil {
+		return err
+	}
+	if missing != nil {
+		return missing
+	}
+	if entry.Dir || g.has(storagedriver.AbilityFilesUnderFiles) {
+		return g.deleteTree(ctx, path, entry.Dir)
+	}
+	return g.b.Delete(ctx, path)
+}
+
+// deleteTree removes path and everything below it, private names too.
+func (g *gate) deleteTree(ctx context.Context, path string, dir bool) error {
+	if g.has(storagedriver.AbilityDeleteTree) {
+		return g.b.DeleteTree(ctx, path)
+	}
+	if err := g.deleteBelow(ctx, path); err != nil {
+		return err
+	}
+	err := g.b.Delete(ctx, path)
+	if dir {
+		// A directory may have gone with the last file in it.
+		err = unlessMissing(err)
+	}
+	return err
+}
+
+func (g *gate) deleteBelow(ctx context.Context, path string) error {
+	entries, err := g.listPager(path).all(ctx)
+	if err != nil {
+		return unlessMissing(err)
+	}
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(treeParallel)
+	for _, e := range entries {
+		child := storagedriver.JoinPath(path, e.Name)
+		if !e.Dir {
+			group.Go(func() error { return unlessMissing(g.b.Delete(inner, child)) })
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Dir {
+			continue
+		}
+		child := storagedriver.JoinPath(path, e.Name)
+		if err := g.deleteBelow(ctx, child); err != nil {
+			return err
+		}
+		if err := unlessMissing(g.b.Delete(ctx, child)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unlessMissing(err error) error {
+	if storagedriver.KindOf(err) == storagedriver.KindNotFound {
+		return nil
+	}
+	return err
+}

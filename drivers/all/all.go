@@ -1,0 +1,15 @@
+// Package all is the list of the native drivers of this module.
+package all
+
+import (
+	"github.com/berth-dev/storagedriver/drivers/filesystem"
+	"github.com/berth-dev/storagedriver/drivers/inmemory"
+	"github.com/berth-dev/storagedriver/factory"
+)
+
+// Register makes every native driver known to r under its name. It panics when one of the
+// names is taken.
+func Register(r *factory.Registry) {
+	r.Register(filesystem.Name, factory.FromOpen(filesystem.Name, filesystem.Open))
+	r.Register(inmemory.Name, factory.FromOpen(inmemory.Name, inmemory.Open))
+}

@@ -1,0 +1,340 @@
+package filesystem
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/berth-dev/storagedriver"
+)
+
+// claim is an upload's file, held by one writer: open, locked, and as long as its name
+// says. It has no slot.
+type claim struct {
+	d    *Driver
+	t    token
+	f    *os.File
+	name string // in the root directory
+	// at is where the next part begins.
+	at int64
+	// pending: the committed content is to be copied before anything is appended, and there
+	// is no file yet.
+	pending bool
+	// fresh: the file is this writer's and no state yet. It goes when the call fails.
+	fresh bool
+}
+
+// The pauses between two tries for a lock that another writer holds.
+const (
+	firstPause = time.Millisecond
+	lastPause  = 100 * time.Millisecond
+)
+
+// claim opens the upload for the writer t to go on at offset. KindConflict: another writer's
+// part was accepted since t was opened, or the upload has ended.
+func (d *Driver) claim(ctx context.Context, t token, offset int64) (*claim, error) {
+	c := &claim{d: d, t: t, at: offset}
+	err := c.open(ctx)
+	if err == nil {
+		return c, nil
+	}
+	c.close()
+	return nil, err
+}
+
+func (c *claim) close() {
+	if c.fresh {
+		_ = c.d.root.Remove(c.name)
+		_ = rmdir(c.d.root, uploadDir(c.t.path))
+	}
+	if c.f != nil {
+		_ = c.f.Close() // and the lock is gone
+	}
+}
+
+func (c *claim) open(ctx context.Context) error {
+	own, found, err := c.own(ctx)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		return c.continueOwn(ctx, own)
+	case c.t.base != state{}:
+		if c.at != c.t.base.length {
+			return conflict("the upload does not end where the part begins")
+		}
+		return c.take(ctx, c.t.base)
+	case c.t.committed != version{}:
+		if c.at != c.t.committed.size {
+			return conflict("the content does not end where the part begins")
+		}
+		c.pending = true
+		return c.unchanged(ctx)
+	case c.at > 0:
+		return conflict("the upload has ended")
+	}
+	return c.begin(ctx)
+}
+
+// own returns the state file of this writer, which exists once a part of it was accepted.
+func (c *claim) own(ctx context.Context) (s state, found bool, err error) {
+	if err := c.d.enter(ctx); err != nil {
+		return state{}, false, err
+	}
+	defer c.d.leave()
+	states, err := c.d.states(uploadDir(c.t.path))
+	for _, s := range states {
+		if s.session == c.t.session {
+			return s, true, nil
+		}
+	}
+	return state{}, false, classify(err, writing)
+}
+
+// continueOwn takes the writer's own file, and withdraws its last part if that is repeated.
+func (c *claim) continueOwn(ctx context.Context, own state) error {
+	if c.at != own.length && c.at != own.last {
+		return conflict("the upload does not end where the part begins")
+	}
+	if err := c.take(ctx, own); err != nil || c.at == own.length {
+		return err
+	}
+	if err := c.d.enter(ctx); err != nil {
+		return err
+	}
+	defer c.d.leave()
+	// The name first, durably: it must never promise more than there is.
+	if err := c.rename(state{c.t.session, c.at, c.at}); err != nil {
+		return err
+	}
+	if err := c.d.syncDir(uploadDir(c.t.path)); err != nil {
+		return classify(err, writing)
+	}
+	return c.cut()
+}
+
+// take opens and locks the file of s, and cuts off what a killed writer left at its end.
+func (c *claim) take(ctx context.Context, s state) error {
+	c.name = join(uploadDir(c.t.path), s.String())
+	if err := c.openLocked(ctx, false); err != nil {
+		return err
+	}
+	if err := c.d.enter(ctx); err != nil {
+		return err
+	}
+	defer c.d.leave()
+	// While this one waited for the lock, its holder may have gone on or ended the upload.
+	if !c.d.isNamed(c.f, c.name) {
+		return overtaken()
+	}
+	there, err := c.f.Stat()
+	if err != nil {
+		return classify(err, writing)
+	}
+	if there.Size() < s.length {
+		return storagedriver.Errorf(storagedriver.KindCorrupt, "the upload's file has %d bytes of %d", there.Size(), s.length)
+	}
+	if c.at < s.length {
+		return nil // continueOwn cuts
+	}
+	return c.cut()
+}
+
+// cut makes the file end, and be written next, at c.at. A slot is held.
+func (c *claim) cut() error {
+	if err := c.f.Truncate(c.at); err != nil {
+		return classify(err, writing)
+	}
+	_, err := c.f.Seek(c.at, 0)
+	return classify(err, writing)
+}
+
+// begin makes the file of a fresh upload, or takes the one that an earlier attempt of this
+// writer left.
+func (c *claim) begin(ctx context.Context) error {
+	c.name = join(uploadDir(c.t.path), freshName(c.t.session))
+	if err := c.openLocked(ctx, true); err != nil {
+		return err
+	}
+	if err := c.d.enter(ctx); err != nil {
+		return err
+	}
+	defer c.d.leave()
+	if !c.d.isNamed(c.f, c.name) {
+		return busy("an earlier attempt at this part has just ended")
+	}
+	c.fresh = true
+	return classify(c.f.Truncate(0), writing)
+}
+
+// copyCommitted begins with a copy of what is committed at the path, if it is still what the
+// writer was opened on.
+func (c *claim) copyCommitted(ctx context.Context) error {
+	c.pending = false
+	if err := c.begin(ctx); err != nil {
+		return err
+	}
+	if err := c.d.copyFrom(ctx, c.f, c.t.path); err != nil {
+		return err
+	}
+	return c.unchanged(ctx)
+}
+
+// unchanged returns KindConflict when the path has other content than the writer was opened on.
+func (c *claim) unchanged(ctx context.Context) error {
+	if err := c.d.enter(ctx); err != nil {
+		return err
+	}
+	defer c.d.leave()
+	info, err := c.d.root.Stat(rel(c.t.path))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && versionOf(info) != c.t.committed {
+		return conflict("the content was replaced")
+	}
+	return classify(err, writing)
+}
+
+// openLocked opens c.name, or makes it, and waits for its lock. A file that should be there and
+// is not is a conflict.
+func (c *claim) openLocked(ctx context.Context, fresh bool) error {
+	if err := c.openFile(ctx, fresh); err != nil {
+		return err
+	}
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		locked, err := tryLock(c.f)
+		if err != nil || locked {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+func (c *claim) openFile(ctx context.Context, fresh bool) (err error) {
+	if err := c.d.enter(ctx); err != nil {
+		return err
+	}
+	defer c.d.leave()
+	if fresh {
+		c.f, err = c.d.create(c.name, 0)
+		return err
+	}
+	c.f, err = c.d.root.OpenFile(c.name, os.O_RDWR, fileMode)
+	if errors.Is(err, fs.ErrNotExist) {
+		return overtaken()
+	}
+	return classify(err, writing)
+}
+
+// fill writes body where the next part begins. What it wrote when it failed is given back to
+// the file system, which may be full.
+func (c *claim) fill(ctx context.Context, body storagedriver.Source) error {
+	if c.pending {
+		if err := c.copyCommitted(ctx); err != nil {
+			return err
+		}
+	}
+	err := c.d.fill(ctx, c.f, body)
+	if err != nil {
+		_ = c.f.Truncate(c.at)
+	}
+	return err
+}
+
+// append writes a part where the file ends and makes it durable, and then the name that says so.
+// After an error the name says what it said before.
+func (c *claim) append(ctx context.Context, body storagedriver.Source) error {
+	if err := c.fill(ctx, body); err != nil {
+		return err
+	}
+	if err := c.d.enter(ctx); err != nil {
+		return err
+	}
+	defer c.d.leave()
+	if err := c.f.Sync(); err != nil {
+		return classify(err, writing)
+	}
+	if err := c.rename(state{c.t.session, c.at, c.at + body.Size()}); err != nil {
+		return err
+	}
+	return classify(c.d.syncDir(uploadDir(c.t.path)), writing)
+}
+
+// rename gives the file the name of s. A slot is held.
+func (c *claim) rename(s state) error {
+	to := join(uploadDir(c.t.path), s.String())
+	err := c.d.root.Rename(c.name, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return overtaken()
+	}
+	if err == nil {
+		c.name, c.fresh = to, false
+	}
+	return classify(err, writing)
+}
+
+// commit appends last, if there is any, and renames the file to the path. A crash before the
+// rename leaves the upload as it was.
+func (c *claim) commit(ctx context.Context, last storagedriver.Source) error {
+	if last == nil {
+		last = storagedriver.BytesSource(nil)
+	}
+	if c.pending && last.Size() == 0 {
+		return nil // what is committed is what is wanted
+	}
+	if err := c.fill(ctx, last); err != nil {
+		return err
+	}
+	if err := c.d.enter(ctx); err != nil {
+		return err
+	}
+	defer c.d.leave()
+	if err := c.f.Sync(); err != nil {
+		return classify(err, writing)
+	}
+	err := c.d.place(ctx, c.name, rel(c.t.path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return overtaken()
+	}
+	if err != nil {
+		return classify(err, writing)
+	}
+	c.fresh = false
+	// The new name is durable before anything of the old one is.
+	dir := uploadDir(c.t.path)
+	if err := c.d.syncDir(parent(dir)); err != nil {
+		return classify(err, writing)
+	}
+	c.d.sweep(dir)
+	return nil
+}
+
+// sweep removes an upload directory, and the files of writers that were killed at their first
+// part, unless others are at work there.
+func (d *Driver) sweep(dir string) {
+	names, _ := d.names(dir)
+	for _, name := range names {
+		if name = join(dir, name); strings.HasSuffix(name, freshSuffix) {
+			if f, err := d.root.OpenFile(name, os.O_RDWR|openFlags, 0); err == nil {
+				// One that is made and not locked yet is made again by its writer.
+				if locked, err := tryLock(f); locked && err == nil {
+					_ = d.root.Remove(name)
+				}
+				_ = f.Close()
+			}
+		}
+	}
+	_ = rmdir(d.root, dir)
+}
+
+func overtaken() error { return conflict("another writer has gone on with the upload, or ended it") }

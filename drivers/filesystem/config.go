@@ -1,0 +1,81 @@
+package filesystem
+
+import (
+	"context"
+	"os"
+	"sync"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/factory"
+)
+
+// Name is the name the driver is registered under.
+const Name = "filesystem"
+
+// The defaults and the clamp are distribution's.
+const (
+	DefaultRootDirectory = "/var/lib/registry"
+	DefaultMaxThreads    = 100
+	// MinThreads is what a smaller MaxThreads is raised to.
+	MinThreads = 25
+
+	// maxThreads is what a greater MaxThreads is lowered to: no process has more threads.
+	maxThreads = 1 << 16
+)
+
+// Config is the driver's parameters.
+type Config struct {
+	// RootDirectory holds the objects. It is made when it does not exist.
+	RootDirectory string `parameter:"rootdirectory"`
+	// MaxThreads bounds the calls that use the file system at one time, each of which may
+	// hold a thread of the operating system.
+	MaxThreads int64 `parameter:"maxthreads"`
+}
+
+var _ storagedriver.OpenFunc = Open
+
+// Open is New for the factory.
+func Open(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
+	config := Config{RootDirectory: DefaultRootDirectory, MaxThreads: DefaultMaxThreads}
+	if err := factory.Decode(parameters, &config); err != nil {
+		return nil, err
+	}
+	d, err := New(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// New opens a driver. The caller closes it. Any number of drivers, in any number of processes,
+// may share a root directory.
+func New(ctx context.Context, config Config) (*Driver, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if config.RootDirectory == "" {
+		return nil, storagedriver.NewError(storagedriver.KindInvalidArgument, `parameter "rootdirectory" must name a directory`)
+	}
+	if err := os.MkdirAll(config.RootDirectory, dirMode); err != nil {
+		return nil, rootError(err)
+	}
+	root, err := os.OpenRoot(config.RootDirectory)
+	if err != nil {
+		return nil, rootError(err)
+	}
+	d := &Driver{
+		root:    root,
+		slots:   make(chan struct{}, min(max(config.MaxThreads, MinThreads), maxThreads)),
+		buffers: sync.Pool{New: func() any { return new([bufferSize]byte) }},
+	}
+	return d, nil
+}
+
+// rootError is the error of a root directory that cannot be used; err names it.
+func rootError(err error) error {
+	kind := storagedriver.KindOf(classify(err, writing))
+	if kind == storagedriver.KindInvalidPath || kind == storagedriver.KindNotFound {
+		kind = storagedriver.KindInvalidArgument
+	}
+	return storagedriver.Errorf(kind, `parameter "rootdirectory" must name a directory that can be made or opened: %w`, err)
+}

@@ -1,0 +1,36 @@
+// Package filesystem keeps objects as files below a directory, in the layout and with the
+// parameters of distribution's driver of this name: the object at /a/b is the file
+// ROOT/a/b, so that either registry opens what the other committed.
+//
+// # Parameters
+//
+//	rootdirectory  the directory; it is made when it does not exist   /var/lib/registry
+//	maxthreads     calls that use the file system at one time, at least 25        100
+//
+// # What it owes
+//
+// An object is written to a temporary file in its directory, synced, renamed into place, and
+// the directory synced: what a call has stored survives a loss of power. What was deleted may
+// come back after one. Symbolic links are followed inside the root directory and refused
+// when they lead out of it. Files other than regular ones, and names that are no path of a
+// store (lost+found), are not there.
+//
+// What a killed process was storing stays beside the object until the next Put of that object
+// takes its place, or the directory is deleted. Directories that hold nothing but directories
+// are nothing: an object may take their place.
+//
+// # Unfinished uploads
+//
+// The upload to /a/b lies in the directory ROOT/a/b~ as one file, to which parts are
+// appended, and which is renamed to /a/b when it is committed. Its name says which writer
+// accepted the last part and how many bytes are durable; what a killed process wrote
+// beyond them is cut off by the next. A part is accepted by renaming the file under a lock
+// (flock) on it, so of two writers that continue one upload the first whose part is
+// accepted has it, and the other gets KindConflict. A file that distribution left unfinished
+// is committed content here (it writes in place): AbilityAppendCommitted continues it, on a
+// copy, which costs nothing where the file system can share blocks.
+//
+// A file system without flock refuses uploads in parts with KindUnsupported; on systems without
+// it the driver declares none of AbilityParts, AbilityAppendCommitted and AbilityConditional.
+// The "~" makes the longest name of an object that is uploaded in parts 254 bytes.
+package filesystem

@@ -1,0 +1,246 @@
+package filesystem
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/berth-dev/storagedriver"
+)
+
+// limits: parts are appended to one file. They may have any size, and any number.
+var limits = storagedriver.PartLimits{Sequential: true}
+
+// OpenUpload implements Uploads. It makes nothing: the first part does.
+func (d *Driver) OpenUpload(ctx context.Context, path string, append bool) (storagedriver.Upload, error) {
+	if err := d.enter(ctx); err != nil {
+		return storagedriver.Upload{}, err
+	}
+	defer d.leave()
+	t := token{session: rand.Text(), path: path}
+	info, err := d.root.Stat(rel(path))
+	switch {
+	case err == nil && info.IsDir():
+		if err := d.admits(ctx, rel(path)); err != nil {
+			return storagedriver.Upload{}, err
+		}
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return storagedriver.Upload{}, classify(err, writing)
+	}
+	var length int64
+	resumed := false
+	if append {
+		t.base, resumed, err = d.newest(uploadDir(path))
+		if err != nil {
+			return storagedriver.Upload{}, classify(err, writing)
+		}
+		length = t.base.length
+		if !resumed && info != nil && info.Mode().IsRegular() && info.Size() > 0 {
+			t.committed, length, resumed = versionOf(info), info.Size(), true
+		}
+	}
+	upload := storagedriver.Upload{Token: t.String(), Limits: limits, Resumed: resumed}
+	if length > 0 {
+		// What earlier writers stored is one part to this one.
+		upload.Receipts = &storagedriver.Receipts{}
+		upload.Receipts.Set(storagedriver.Receipt{Number: 1, Size: length, Data: []byte{}})
+	}
+	return upload, nil
+}
+
+// newest returns the state of the upload in dir, the one written last if a writer has
+// begun anew beside an older one.
+func (d *Driver) newest(dir string) (s state, found bool, err error) {
+	for range attempts {
+		states, err := d.states(dir)
+		if len(states) < 2 || err != nil {
+			return append(states, state{})[0], len(states) > 0, err
+		}
+		var written time.Time
+		for _, candidate := range states {
+			info, missing := d.root.Lstat(join(dir, candidate.String()))
+			if err = missing; err != nil {
+				break // renamed by its writer, or ended: look again
+			}
+			if info.ModTime().After(written) {
+				s, written = candidate, info.ModTime()
+			}
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return s, err == nil, err
+		}
+	}
+	return state{}, false, busy("the upload's writers are too quick")
+}
+
+// states returns the states in an upload directory, which may be missing.
+func (d *Driver) states(dir string) ([]state, error) {
+	names, err := d.names(dir)
+	var states []state
+	for _, name := range names {
+		if s, ok := parseState(name); ok {
+			states = append(states, s)
+		}
+	}
+	return states, err
+}
+
+// names returns what is in an upload directory, which may be missing. File.ReadDir would not
+// do: below an os.Root it leaves out what is renamed while it looks.
+func (d *Driver) names(dir string) ([]string, error) {
+	f, err := d.openDir(dir)
+	if isMissing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+// PutPart implements Uploads.
+func (d *Driver) PutPart(ctx context.Context, name string, part storagedriver.Part) ([]byte, error) {
+	t, err := parseToken(name)
+	if err != nil {
+		return nil, err
+	}
+	c, err := d.claim(ctx, t, part.Offset)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	if err := c.append(ctx, part.Body); err != nil {
+		return nil, err
+	}
+	return []byte{}, nil
+}
+
+// SuspendUpload implements Uploads. The parts are durable already; a tail becomes one.
+func (d *Driver) SuspendUpload(ctx context.Context, name string, receipts *storagedriver.Receipts, tail storagedriver.Source) error {
+	t, err := parseToken(name)
+	if err != nil {
+		return err
+	}
+	end, err := endOf(receipts)
+	if err != nil {
+		return err
+	}
+	if end == 0 && (tail == nil || tail.Size() == 0) {
+		return nil
+	}
+	c, err := d.claim(ctx, t, end)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if tail == nil || tail.Size() == 0 {
+		return nil
+	}
+	return c.append(ctx, tail)
+}
+
+// CommitUpload implements Uploads: a sync if there is a last part, and a rename.
+func (d *Driver) CommitUpload(ctx context.Context, name string, receipts *storagedriver.Receipts, last storagedriver.Source) error {
+	t, err := parseToken(name)
+	if err != nil {
+		return err
+	}
+	end, err := endOf(receipts)
+	if err != nil {
+		return err
+	}
+	c, err := d.claim(ctx, t, end)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	return c.commit(ctx, last)
+}
+
+// endOf returns where the parts of receipts end, or an error if there is a gap.
+func endOf(receipts *storagedriver.Receipts) (int64, error) {
+	var end int64
+	for _, r := range receipts.All() {
+		if r.Offset != end || r.Size < 0 {
+			return 0, storagedriver.Errorf(storagedriver.KindInvalidArgument, "part %d begins at %d, and those before it end at %d", r.Number, r.Offset, end)
+		}
+		end += r.Size
+	}
+	return end, nil
+}
+
+// CancelUpload implements Uploads. Of a writer that accepted nothing it removes what that one
+// continued, unless somebody has gone on with it.
+func (d *Driver) CancelUpload(ctx context.Context, name string) error {
+	t, err := parseToken(name)
+	if err != nil {
+		return nil // unknown
+	}
+	if err := d.enter(ctx); err != nil {
+		return err
+	}
+	defer d.leave()
+	dir := uploadDir(t.path)
+	names, err := d.names(dir)
+	if err != nil {
+		return classify(err, reading)
+	}
+	for _, name := range names {
+		own := strings.HasPrefix(name, t.session+"-") || name == freshName(t.session)
+		if !own && name != t.base.String() {
+			continue
+		}
+		if err := d.root.Remove(join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return classify(err, reading)
+		}
+	}
+	_ = rmdir(d.root, dir) // unless others have something there
+	return nil
+}
+
+// AbortUploads implements Uploads.
+func (d *Driver) AbortUploads(ctx context.Context, path string) error {
+	if err := d.enter(ctx); err != nil {
+		return err
+	}
+	defer d.leave()
+	if path != "/" {
+		if err := d.removeTree(ctx, uploadDir(path)); err != nil && !isMissing(err) {
+			return classify(err, reading)
+		}
+	}
+	if err := d.abortBelow(ctx, rel(path)); err != nil && !isMissing(err) {
+		return classify(err, reading)
+	}
+	return nil
+}
+
+// abortBelow removes every upload directory below dir. Links to directories are not followed:
+// what they lead to has a path of its own.
+func (d *Driver) abortBelow(ctx context.Context, dir string) error {
+	var dirs []string
+	err := d.each(ctx, dir, func(e fs.DirEntry) error {
+		if e.IsDir() {
+			dirs = append(dirs, join(dir, e.Name()))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range dirs {
+		if strings.HasSuffix(name, storagedriver.PrivateMark) {
+			err = d.removeTree(ctx, name)
+		} else {
+			err = d.abortBelow(ctx, name)
+		}
+		if err != nil && !isMissing(err) {
+			return err
+		}
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,296 @@
+package berth
+
+import "unicode/utf8"
+
+// guest answers the host's operations. It is used by one goroutine at a time.
+type guest struct {
+	host     *wireHost
+	call     *Call
+	manifest Manifest
+	open     OpenFunc
+	driver   Driver
+	reply    encoder
+}
+
+func newGuest(im imports, m Manifest, open OpenFunc) *guest {
+	host := newWireHost(im)
+	return &guest{host: host, call: NewCall(host), manifest: m, open: open, reply: encoder{b: make([]byte, 0, 1024)}}
+}
+
+// request is every key that a request may have.
+type request struct {
+	params, path, cursor, dest, after, method, remote, forwarded, token []byte
+
+	paths              []string
+	limit, off, length int64
+	size, body, num    int64
+	receipts           int64
+	append             bool
+	digests            map[string][]byte
+}
+
+// decode reads a request. Byte slices are part of it.
+func (r *request) decode(b []byte) error {
+	d := decoder{b: b}
+	for n := d.mapLen(); n > 0 && d.err == nil; n-- {
+		switch string(d.strBytes()) {
+		case "path":
+			r.path = d.strBytes()
+		case "off":
+			r.off = d.int()
+		case "len":
+			r.length = d.int()
+		case "size":
+			r.size = d.int()
+		case "body":
+			r.body = d.int()
+		case "cursor":
+			r.cursor = d.strBytes()
+		case "limit":
+			r.limit = d.int()
+		case "dest":
+			r.dest = d.strBytes()
+		case "paths":
+			r.paths = d.strs()
+		case "after":
+			r.after = d.strBytes()
+		case "method":
+			r.method = d.strBytes()
+		case "remote":
+			r.remote = d.strBytes()
+		case "forwarded":
+			r.forwarded = d.strBytes()
+		case "append":
+			r.append = d.bool()
+		case "receipts":
+			r.receipts = d.int()
+		case "token":
+			r.token = d.strBytes()
+		case "num":
+			r.num = d.int()
+		case "digests":
+			r.digests = decodeDigests(&d)
+		case "params":
+			r.params = d.bin()
+		default:
+			d.skip()
+		}
+	}
+	return d.end()
+}
+
+func decodeDigests(d *decoder) map[string][]byte {
+	n := d.mapLen()
+	if n == 0 {
+		return nil
+	}
+	digests := make(map[string][]byte, n)
+	for ; n > 0 && d.err == nil; n-- {
+		name := d.str()
+		digests[name] = append([]byte(nil), d.bin()...)
+	}
+	return digests
+}
+
+// dispatch runs one operation and returns the reply, which is good until the next one.
+func (g *guest) dispatch(op uint32, message []byte) []byte {
+	g.reply.b = g.reply.b[:0]
+	var r request
+	err := r.decode(message)
+	if err == nil {
+		err = g.run(op, &r)
+	}
+	if err == nil && len(g.reply.b) > MaxMessage {
+		err = errTooLong
+	}
+	if err != nil {
+		g.encodeError(err)
+	}
+	return g.reply.b
+}
+
+func (g *guest) encodeError(err error) {
+	e := asError(err)
+	if e == nil {
+		e = &Error{Msg: err.Error()}
+	}
+	msg := e.Msg
+	if err != error(e) {
+		msg = err.Error()
+	}
+	g.reply.b = g.reply.b[:0]
+	o := g.reply.object()
+	o.key("err")
+	o = g.reply.object()
+	o.int("kind", int64(e.Kind))
+	o.bool("tmp", e.Temporary)
+	o.int("after", e.RetryAfter.Milliseconds())
+	o.int("status", int64(e.Status))
+	o.str("msg", oneLine(msg))
+}
+
+// oneLine makes a text fit for the wire: valid UTF-8 without control characters, at most MaxText bytes.
+func oneLine(s string) string {
+	clean := len(s) <= MaxText && utf8.ValidString(s)
+	for i := 0; i < len(s) && clean; i++ {
+		clean = s[i] >= ' '
+	}
+	if clean {
+		return s
+	}
+	out := make([]byte, 0, min(len(s), MaxText))
+	for _, r := range s {
+		if r < ' ' {
+			r = ' '
+		}
+		if len(out)+utf8.RuneLen(r) > MaxText {
+			break
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return string(out)
+}
+
+// run runs op and leaves its reply in g.reply.
+func (g *guest) run(op uint32, r *request) error {
+	switch op {
+	case opDescribe:
+		g.reply.object().bin("manifest", g.manifest.JSON())
+		return nil
+	case opOpen:
+		return g.runOpen(r)
+	}
+	if g.driver == nil {
+		return NewError(KindInvalidArgument, "the driver is not open")
+	}
+	switch op {
+	case opStat:
+		return g.runStat(r)
+	case opList, opListTree:
+		return g.runList(op, r)
+	case opRead:
+		return g.runRead(r)
+	case opPut:
+		return g.empty(g.driver.Put(g.call, string(r.path), g.stream(r.body, r.size)))
+	case opDelete:
+		return g.empty(g.driver.Delete(g.call, string(r.path)))
+	case opDeleteTree:
+		return g.empty(g.driver.DeleteTree(g.call, string(r.path)))
+	case opCopy:
+		return g.empty(g.driver.Copy(g.call, string(r.path), string(r.dest)))
+	case opMove:
+		return g.empty(g.driver.Move(g.call, string(r.path), string(r.dest)))
+	case opConcat:
+		return g.empty(g.driver.Concat(g.call, string(r.dest), r.paths))
+	case opRedirect:
+		return g.runRedirect(r)
+	}
+	return g.runUpload(op, r)
+}
+
+func (g *guest) empty(err error) error {
+	if err == nil {
+		g.reply.object()
+	}
+	return err
+}
+
+// stream wraps the handle of a source; nil when there is none.
+func (g *guest) stream(h, size int64) *Stream {
+	if h == 0 {
+		return nil
+	}
+	return NewStream(&handle{g.host, h}, size)
+}
+
+func (g *guest) runOpen(r *request) error {
+	params := r.params
+	if len(params) == 0 {
+		params = []byte("{}")
+	}
+	driver, abilities, maxObject, err := g.open(g.call, params)
+	if err != nil {
+		return err
+	}
+	g.driver = driver
+	o := g.reply.object()
+	o.int("caps", int64(abilities))
+	o.int("maxobj", maxObject)
+	return nil
+}
+
+func (g *guest) runStat(r *request) error {
+	entry, err := g.driver.Stat(g.call, string(r.path))
+	if err != nil {
+		return err
+	}
+	entry.Name = ""
+	encodeEntry(&g.reply, &entry)
+	return nil
+}
+
+func encodeEntry(e *encoder, entry *Entry) {
+	o := e.object()
+	o.str("name", entry.Name)
+	o.int("size", entry.Size)
+	if !entry.ModTime.IsZero() {
+		o.int("time", entry.ModTime.UnixNano())
+	}
+	o.bool("dir", entry.Dir)
+}
+
+func (g *guest) runList(op uint32, r *request) error {
+	var page Page
+	var err error
+	if op == opList {
+		page, err = g.driver.List(g.call, string(r.path), string(r.cursor), int(r.limit))
+	} else {
+		page, err = g.driver.ListTree(g.call, string(r.path), string(r.after), string(r.cursor), int(r.limit))
+	}
+	if err != nil {
+		return err
+	}
+	o := g.reply.object()
+	if len(page.Entries) > 0 {
+		o.key("entries").arrayLen(len(page.Entries))
+	}
+	for i := range page.Entries {
+		encodeEntry(&g.reply, &page.Entries[i])
+	}
+	o.str("cursor", page.Cursor)
+	return nil
+}
+
+func (g *guest) runRead(r *request) error {
+	content, err := g.driver.Read(g.call, string(r.path), r.off, r.length)
+	if err != nil {
+		return err
+	}
+	return encodeContent(g.reply.object(), &content, "data")
+}
+
+// encodeContent adds the length, and the bytes under the key data or a handle.
+func encodeContent(o object, c *Content, data string) error {
+	o.int("len", c.Length)
+	if c.Body == nil {
+		o.bin(data, c.Data)
+		return nil
+	}
+	h, err := handleOf(c.Body)
+	if err != nil {
+		return err
+	}
+	o.int("body", h)
+	return nil
+}
+
+func (g *guest) runRedirect(r *request) error {
+	url, err := g.driver.Redirect(g.call, string(r.path), RedirectOptions{
+		Method: string(r.method), RemoteAddr: string(r.remote), ForwardedFor: string(r.forwarded),
+	})
+	if err != nil {
+		return err
+	}
+	g.reply.object().str("url", url)
+	return nil
+}

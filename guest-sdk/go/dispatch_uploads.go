@@ -1,0 +1,61 @@
+package berth
+
+// runUpload runs an operation of the part protocol.
+func (g *guest) runUpload(op uint32, r *request) error {
+	receipts := NewReceipts(&wireReceipts{g.host, r.receipts})
+	switch op {
+	case opUploadOpen:
+		upload, err := g.driver.OpenUpload(g.call, string(r.path), r.append, receipts)
+		if err != nil {
+			return err
+		}
+		return g.encodeUpload(&upload)
+	case opUploadPart:
+		receipt, err := g.driver.PutPart(g.call, string(r.token), g.part(r))
+		if err != nil {
+			return err
+		}
+		g.reply.object().bin("data", receipt)
+		return nil
+	case opUploadSuspend:
+		return g.empty(g.driver.SuspendUpload(g.call, string(r.token), receipts, g.stream(r.body, r.size)))
+	case opUploadCommit:
+		var last *Part
+		if r.body != 0 {
+			part := g.part(r)
+			last = &part
+		}
+		return g.empty(g.driver.CommitUpload(g.call, string(r.token), receipts, last))
+	case opUploadCancel:
+		return g.empty(g.driver.CancelUpload(g.call, string(r.token)))
+	case opUploadAbort:
+		return g.empty(g.driver.AbortUploads(g.call, string(r.path)))
+	}
+	return unsupported("this operation")
+}
+
+func (g *guest) part(r *request) Part {
+	return Part{Number: int(r.num), Offset: r.off, Size: r.size, Body: g.stream(r.body, r.size), Digests: r.digests}
+}
+
+func (g *guest) encodeUpload(u *Upload) error {
+	o := g.reply.object()
+	o.str("token", u.Token)
+	encodeLimits(o.key("limits").object(), &u.Limits)
+	o.bool("resumed", u.Resumed)
+	if u.Tail.Length > 0 {
+		return encodeContent(o, &u.Tail, "tail")
+	}
+	return nil
+}
+
+func encodeLimits(o object, l *UploadLimits) {
+	o.int("min", l.Min)
+	o.int("max", l.Max)
+	o.int("count", int64(l.Count))
+	o.int("multiple", l.Multiple)
+	o.bool("equal", l.Equal)
+	o.bool("seq", l.Sequential)
+	o.int("total", l.Total)
+	o.strs("digests", l.Digests)
+}

@@ -1,0 +1,3 @@
+module github.com/berth-dev/storagedriver/guest-sdk/go
+
+go 1.23.0

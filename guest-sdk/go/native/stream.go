@@ -1,0 +1,120 @@
+package native
+
+import (
+	"io"
+
+	berth "github.com/berth-dev/storagedriver/guest-sdk/go"
+)
+
+// body is a response's body.
+type body struct {
+	host     *Host
+	r        io.ReadCloser
+	detached bool
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = b.host.failure(err)
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	if b.detached {
+		return nil
+	}
+	return b.r.Close()
+}
+
+// source is an operation's body; reading it opens it.
+type source struct {
+	host   *Host
+	opener Opener
+	r      io.ReadCloser
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.r == nil {
+		r, err := s.opener.Open(s.host.ctx)
+		if err != nil {
+			return 0, err
+		}
+		s.r = r
+	}
+	return s.r.Read(p)
+}
+
+func (s *source) Close() error {
+	if s.r == nil {
+		return nil
+	}
+	err := s.r.Close()
+	s.r = nil
+	return err
+}
+
+// sizeOf is the length of the streams together, -1 when it is not known.
+func sizeOf(streams []*berth.Stream) int64 {
+	var size int64
+	for _, s := range streams {
+		if s.Size() < 0 {
+			return -1
+		}
+		size += s.Size()
+	}
+	return size
+}
+
+// joinedBody is a request body of streams, each opened when it is reached. net/http makes another one
+// only for a connection that was lost before a byte was sent.
+type joinedBody struct {
+	host *Host
+	rest []*berth.Stream
+	open io.ReadCloser
+}
+
+func (j *joinedBody) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		if j.open == nil {
+			if len(j.rest) == 0 {
+				return 0, io.EOF
+			}
+			r, err := j.host.reader(j.rest[0])
+			if err != nil {
+				return 0, err
+			}
+			j.open, j.rest = r, j.rest[1:]
+		}
+		n, err := j.open.Read(p)
+		if err == io.EOF {
+			err = j.open.Close()
+			j.open = nil
+			if n == 0 && err == nil {
+				continue
+			}
+		}
+		return n, err
+	}
+}
+
+func (j *joinedBody) Close() error {
+	j.rest = nil
+	if j.open == nil {
+		return nil
+	}
+	err := j.open.Close()
+	j.open = nil
+	return err
+}
+
+func (h *Host) reader(s *berth.Stream) (io.ReadCloser, error) {
+	if src, ok := s.Host().(*source); ok {
+		return src.opener.Open(h.ctx)
+	}
+	return io.NopCloser(s), nil
+}

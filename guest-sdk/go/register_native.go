@@ -1,0 +1,6 @@
+//go:build !wasip1
+
+package berth
+
+// newRegistered has no host to register with: natively a driver is opened by calling its OpenFunc.
+func newRegistered(Manifest, OpenFunc) *guest { return nil }

@@ -1,0 +1,310 @@
+package berth
+
+import (
+	"io"
+	"time"
+)
+
+// imports are the functions of module berth, with slices in place of pointers.
+type imports interface {
+	call(op int32, request, out []byte) int64
+	take(out []byte) int64
+	read(handle int64, p []byte) int64
+	write(handle int64, p []byte) int64
+	splice(dst, src, n int64) int64
+	close(handle int64) int64
+	now() int64
+	random(p []byte) int64
+	log(level int32, line []byte) int64
+}
+
+// wireHost is the Host of a sandboxed driver. One call at a time uses it, so
+// its buffers are reused from call to call.
+type wireHost struct {
+	im      imports
+	request encoder
+	reply   []byte
+}
+
+// replyRoom is the buffer replies are first offered: an HTTP response with its headers and a small body.
+const replyRoom = 32 << 10
+
+func newWireHost(im imports) *wireHost {
+	return &wireHost{im: im, request: encoder{b: make([]byte, 0, 1024)}, reply: make([]byte, replyRoom)}
+}
+
+// failure turns the negative result of an import into an error.
+func failure(op string, n int64) error {
+	kind := KindUnknown
+	if k := -(n + 1); k > 0 && k < int64(len(kindNames)) {
+		kind = Kind(k)
+	}
+	return &Error{Kind: kind, Temporary: kind == KindUnavailable, Msg: "the host refused " + op}
+}
+
+// roundTrip sends the message in w.request. shared says that the reply lies in the
+// buffer that the next round trip overwrites.
+func (w *wireHost) roundTrip(op int32, name string) (reply []byte, shared bool, err error) {
+	if len(w.request.b) > MaxMessage {
+		return nil, false, errTooLong
+	}
+	n := w.im.call(op, w.request.b, w.reply)
+	switch {
+	case n < 0:
+		return nil, false, failure(name, n)
+	case n <= int64(len(w.reply)):
+		return w.reply[:n], true, nil
+	case n > MaxMessage:
+		return nil, false, errTooLong
+	}
+	own := make([]byte, n)
+	if got := w.im.take(own); got != n {
+		return nil, false, failure(name, got)
+	}
+	return own, false, nil
+}
+
+// HTTP implements Host.
+func (w *wireHost) HTTP(r *Request) (*Response, error) {
+	if err := w.encodeRequest(r); err != nil {
+		return nil, err
+	}
+	reply, shared, err := w.roundTrip(hostHTTP, "http")
+	if err != nil {
+		return nil, err
+	}
+	return w.decodeResponse(reply, shared)
+}
+
+// message begins the message of the next round trip.
+func (w *wireHost) message() object {
+	w.request.b = w.request.b[:0]
+	return w.request.object()
+}
+
+func (w *wireHost) encodeRequest(r *Request) error {
+	o := w.message()
+	o.str("method", r.Method)
+	o.str("url", r.URL)
+	o.strs("headers", r.Headers)
+	if r.Data != nil && r.Body != nil {
+		return NewError(KindInvalidArgument, "a request has both Data and Body")
+	}
+	o.bin("data", r.Data)
+	if r.Body != nil {
+		o.key("body").arrayLen(len(r.Body))
+		for _, s := range r.Body {
+			h, err := handleOf(s)
+			if err != nil {
+				return err
+			}
+			o.e.int(h)
+		}
+	}
+	encodeWant(o, r.Max, r.Want)
+	return nil
+}
+
+func encodeWant(o object, max int, want []string) {
+	o.int("max", int64(max))
+	if want != nil { // none is not the same as all
+		o.key("want").strs(want)
+	}
+}
+
+func (w *wireHost) decodeResponse(reply []byte, shared bool) (*Response, error) {
+	d := decoder{b: reply}
+	r := &Response{}
+	var body int64
+	for n := d.mapLen(); n > 0 && d.err == nil; n-- {
+		switch string(d.strBytes()) {
+		case "status":
+			r.Status = int(d.int())
+		case "headers":
+			r.Headers = d.strs()
+		case "len":
+			r.Length = d.int()
+		case "body":
+			body = d.int()
+		case "data":
+			r.Data = d.bin()
+		case "err":
+			return nil, decodeError(&d)
+		default:
+			d.skip()
+		}
+	}
+	if err := d.end(); err != nil {
+		return nil, err
+	}
+	if shared && len(r.Data) > 0 {
+		r.Data = append([]byte(nil), r.Data...)
+	}
+	if body != 0 {
+		r.Body = NewStream(&handle{w, body}, r.Length)
+	}
+	return r, nil
+}
+
+// decodeError reads the error map that d stands before.
+func decodeError(d *decoder) error {
+	e := &Error{}
+	for n := d.mapLen(); n > 0 && d.err == nil; n-- {
+		switch string(d.strBytes()) {
+		case "kind":
+			if k := d.int(); k > 0 && k < int64(len(kindNames)) {
+				e.Kind = Kind(k)
+			}
+		case "tmp":
+			e.Temporary = d.bool()
+		case "after":
+			e.RetryAfter = time.Duration(d.int()) * time.Millisecond
+		case "status":
+			e.Status = int(d.int())
+		case "msg":
+			e.Msg = d.str()
+		default:
+			d.skip()
+		}
+	}
+	if d.err != nil {
+		return d.err
+	}
+	return e
+}
+
+// emptyReply decodes a reply in which only an error matters.
+func emptyReply(reply []byte) error {
+	d := decoder{b: reply}
+	for n := d.mapLen(); n > 0 && d.err == nil; n-- {
+		if string(d.strBytes()) == "err" {
+			return decodeError(&d)
+		}
+		d.skip()
+	}
+	return d.end()
+}
+
+// Begin implements Host.
+func (w *wireHost) Begin(r *Request, size int64) (HostSink, error) {
+	o := w.message()
+	o.str("method", r.Method)
+	o.str("url", r.URL)
+	o.strs("headers", r.Headers)
+	o.int("size", size)
+	reply, _, err := w.roundTrip(hostHTTPBegin, "http_begin")
+	if err != nil {
+		return nil, err
+	}
+	d := decoder{b: reply}
+	var sink int64
+	for n := d.mapLen(); n > 0 && d.err == nil; n-- {
+		switch string(d.strBytes()) {
+		case "sink":
+			sink = d.int()
+		case "err":
+			return nil, decodeError(&d)
+		default:
+			d.skip()
+		}
+	}
+	if err := d.end(); err != nil {
+		return nil, err
+	}
+	return &handle{w, sink}, nil
+}
+
+// Now implements Host.
+func (w *wireHost) Now() int64 { return w.im.now() }
+
+// Random implements Host.
+func (w *wireHost) Random(p []byte) { w.im.random(p) }
+
+// Log implements Host.
+func (w *wireHost) Log(level Level, line string) {
+	if len(line) > MaxText {
+		line = line[:MaxText]
+	}
+	w.im.log(int32(level), []byte(line))
+}
+
+// Sleep implements Host. The wait is WASI's, which the host ends with the call.
+func (w *wireHost) Sleep(nanoseconds int64) error {
+	time.Sleep(time.Duration(nanoseconds))
+	return nil
+}
+
+// handle is a handle of the host's: a HostStream or a HostSink.
+type handle struct {
+	w *wireHost
+	h int64
+}
+
+func handleOf(s *Stream) (int64, error) {
+	if h, ok := s.host.(*handle); ok {
+		return h.h, nil
+	}
+	return 0, NewError(KindInvalidArgument, "a stream of another host")
+}
+
+func (h *handle) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	switch n := h.w.im.read(h.h, p); {
+	case n < 0:
+		return 0, failure("to read", n)
+	case n == 0:
+		return 0, io.EOF
+	case n > int64(len(p)):
+		return 0, errFormat
+	default:
+		return int(n), nil
+	}
+}
+
+func (h *handle) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if n := h.w.im.write(h.h, p); n < 0 {
+		return 0, failure("to write", n)
+	}
+	return len(p), nil
+}
+
+func (h *handle) Splice(src *Stream, n int64) (int64, error) {
+	from, err := handleOf(src)
+	if err != nil {
+		return 0, err
+	}
+	moved := h.w.im.splice(h.h, from, n)
+	if moved < 0 {
+		return 0, failure("to splice", moved)
+	}
+	return moved, nil
+}
+
+func (h *handle) Finish(max int, want []string) (*Response, error) {
+	o := h.w.message()
+	o.int("sink", h.h)
+	encodeWant(o, max, want)
+	reply, shared, err := h.w.roundTrip(hostHTTPFinish, "http_finish")
+	if err != nil {
+		return nil, err
+	}
+	h.h = 0
+	return h.w.decodeResponse(reply, shared)
+}
+
+func (h *handle) Close() error {
+	if h.h == 0 {
+		return nil
+	}
+	n := h.w.im.close(h.h)
+	h.h = 0
+	if n < 0 {
+		return failure("to close", n)
+	}
+	return nil
+}

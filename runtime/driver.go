@@ -1,0 +1,174 @@
+package runtime
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/abi"
+	"github.com/berth-dev/storagedriver/runtime/egress"
+)
+
+// driver is an opened driver: parameters, a pool of instances, connections. It implements
+// storagedriver.Backend, in files named after what they do.
+type driver struct {
+	m       *Module
+	name    string
+	caps    storagedriver.Capabilities
+	params  []byte // a JSON object
+	secrets *strings.Replacer
+	client  *egress.Client
+	pool    pool
+	lines   bucket
+	bodies  atomic.Int64
+
+	mu     sync.Mutex
+	held   map[*body]struct{} // bodies that callers hold
+	closed bool
+}
+
+var _ storagedriver.Backend = (*driver)(nil)
+
+// Open is a storagedriver.OpenFunc. Parameters are coerced to the types that the
+// manifest's schema declares and validated; a bad one is KindInvalidArgument.
+func (m *Module) Open(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
+	params, secrets, err := m.params.decode(parameters)
+	if err != nil {
+		return nil, err
+	}
+	d := &driver{m: m, name: m.manifest.Name, params: params, held: map[*body]struct{}{}}
+	if len(secrets) > 0 {
+		pairs := make([]string, 0, 2*len(secrets))
+		for _, s := range secrets {
+			pairs = append(pairs, s, "(secret)")
+		}
+		d.secrets = strings.NewReplacer(pairs...)
+	}
+	cfg := m.cfg
+	d.client = egress.NewClient(egress.Config{
+		Policy: m.policy, ConnectTimeout: cfg.ConnectTimeout, FirstByteTimeout: cfg.FirstByteTimeout, IdleTimeout: cfg.IdleTimeout,
+		MaxIdleConns: cfg.MaxInstances, DialContext: cfg.DialContext,
+	})
+	d.pool = pool{maxIdle: cfg.MaxIdleInstances, idleFor: cfg.IdleInstanceTime}
+	n := cfg.MaxInstances
+	if m.manifest.Instances == 1 {
+		n, d.pool.idleFor = 1, 0 // its state lives as long as it does
+	}
+	d.pool.slots = make(chan struct{}, n)
+	if m.manifest.Instances != 1 {
+		d.pool.nested = make(chan struct{}, max(1, n/8))
+	}
+
+	first, reply, err := d.open(ctx)
+	if err != nil {
+		d.client.Close()
+		return nil, err
+	}
+	abilities := reply.Caps & m.manifest.Caps() & abi.AllAbilities
+	d.caps = storagedriver.Capabilities{Abilities: storagedriver.Ability(abilities), MaxObject: reply.MaxObject}
+	d.pool.make = func(ctx context.Context) (*instance, error) {
+		in, _, err := d.open(ctx)
+		return in, err
+	}
+	first.lane = d.pool.slots
+	first.lane <- struct{}{}
+	d.pool.put(first)
+	if !m.opened(d) {
+		_ = d.Close() // never fails
+		return nil, errClosedModule
+	}
+	return d, nil
+}
+
+// open makes an instance and opens it with the driver's parameters.
+func (d *driver) open(ctx context.Context) (*instance, *abi.OpenReply, error) {
+	in, err := d.newInstance(ctx, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	in.begin(ctx)
+	reply := new(abi.OpenReply)
+	err = in.call(abi.OpOpen, &abi.OpenRequest{Params: d.params}, reply)
+	in.end()
+	if err != nil {
+		in.close()
+		return nil, nil, err
+	}
+	return in, reply, nil
+}
+
+// hideSecrets takes the values of secret parameters out of a text.
+func (d *driver) hideSecrets(s string) string {
+	if d.secrets == nil {
+		return s
+	}
+	return d.secrets.Replace(s)
+}
+
+func (d *driver) count(op abi.Op) { d.m.dispatches[op].Add(1) }
+
+// hold notes a body that passes to a caller, so that Close can end it.
+func (d *driver) hold(b *body) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return errClosedDriver
+	}
+	d.held[b] = struct{}{}
+	return nil
+}
+
+// letGo is called when a body is closed, held or not.
+func (d *driver) letGo(b *body) {
+	d.m.bodies.Add(-1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.held, b)
+}
+
+// Name implements storagedriver.Backend.
+func (d *driver) Name() string { return d.name }
+
+// Capabilities implements storagedriver.Backend.
+func (d *driver) Capabilities() storagedriver.Capabilities { return d.caps }
+
+// Close implements storagedriver.Backend. Readers still open fail.
+func (d *driver) Close() error {
+	d.mu.Lock()
+	d.closed = true
+	for b := range d.held {
+		b.Abort()
+	}
+	d.mu.Unlock()
+	d.pool.close()
+	d.client.Close()
+	d.m.forget(d)
+	return nil
+}
+
+// acquire returns an instance for one operation, which release ends.
+func (d *driver) acquire(ctx context.Context) (*instance, error) {
+	in, err := d.pool.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in.begin(ctx)
+	return in, nil
+}
+
+func (d *driver) release(in *instance) {
+	in.end()
+	d.pool.put(in)
+}
+
+// do runs an operation without handles.
+func (d *driver) do(ctx context.Context, op abi.Op, request, reply abi.Message) error {
+	in, err := d.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer d.release(in)
+	return in.call(op, request, reply)
+}

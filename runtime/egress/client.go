@@ -1,0 +1,220 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/abi"
+)
+
+// DialFunc opens a connection, as net.Dialer.DialContext does.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Config is what a Client is made with. Every field must be set but DialContext.
+type Config struct {
+	Policy *Policy
+	// ConnectTimeout bounds one attempt to connect, the TLS handshake apart.
+	ConnectTimeout time.Duration
+	// FirstByteTimeout bounds the wait for a response once the request has been sent,
+	// and for the other side to take more of the request.
+	FirstByteTimeout time.Duration
+	// IdleTimeout bounds the wait for more of a response's body. It runs only while
+	// somebody waits, so a slow reader is not an error.
+	IdleTimeout time.Duration
+	// MaxIdleConns is how many idle connections are kept for each origin.
+	MaxIdleConns int
+	// DialContext replaces the dialer; nil is the system's.
+	DialContext DialFunc
+}
+
+// Client makes requests. It may be used concurrently.
+type Client struct {
+	cfg       Config
+	rt        *http.Transport
+	known     sync.Map // of written to Origin: what was found to be allowed
+	spellings atomic.Int64
+}
+
+// written is an origin as a URL has it.
+type written struct{ scheme, host string }
+
+// maxSpellings bounds what a Client remembers: a guest could write one host in many ways.
+const maxSpellings = 64
+
+// NewClient returns a Client. The caller closes it.
+func NewClient(cfg Config) *Client {
+	dial := cfg.DialContext
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 30 * time.Second}).DialContext
+	} else {
+		dial = bounded(dial, cfg.ConnectTimeout)
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &Client{cfg: cfg, rt: &http.Transport{
+		Proxy:                  nil, // the environment's proxy is not the operator's word on this driver
+		DialContext:            dial,
+		TLSHandshakeTimeout:    cfg.ConnectTimeout,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    cfg.MaxIdleConns,
+		IdleConnTimeout:        90 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: abi.MaxResponseHeaderBytes,
+		Protocols:              protocols,
+	}}
+}
+
+func bounded(dial DialFunc, timeout time.Duration) DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return dial(ctx, network, address)
+	}
+}
+
+// Close closes idle connections. Those in use end with their requests.
+func (c *Client) Close() { c.rt.CloseIdleConnections() }
+
+// Request is a request to be made.
+type Request struct {
+	Method, URL string
+	// Headers are name, value, name, value, ...
+	Headers []string
+	// Size is the length of the body; -1 when it is not known, and then it is chunked.
+	Size int64
+	// Open returns the body from its first byte; nil when there is none. It is called
+	// again when the request has to be sent again. What it returns is closed.
+	Open func(ctx context.Context) (io.ReadCloser, error)
+	// Once says that Open can be called once only.
+	Once bool
+}
+
+// Response is the answer to a Request. The caller closes Body, also when there is nothing
+// in it.
+type Response struct {
+	Status int
+	Header http.Header
+	// Length is the length of the body, -1 when it is not known. Of a response to HEAD
+	// it is that of the body there would be.
+	Length int64
+	Body   *Body
+	// NoBody says that there is no body to read.
+	NoBody bool
+}
+
+// Do makes the request and returns when the response's headers are there. ctx governs the
+// request and the response's body until that is closed; the request's body is not
+// touched once Do has failed or the response's body is closed.
+//
+// An origin that is not allowed is KindDenied, one that cannot be reached KindUnavailable.
+func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	u, origin, err := c.check(r)
+	if err != nil {
+		return nil, err
+	}
+	h, err := header(r.Headers)
+	if err != nil {
+		return nil, err
+	}
+	x := &exchange{origin: origin}
+	x.ctx, x.cancel = context.WithCancelCause(ctx)
+	req := &http.Request{Method: r.Method, URL: u, Host: u.Host, Header: h, ContentLength: r.Size,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	if r.Open != nil && r.Size != 0 {
+		if err := x.attach(req, r); err != nil {
+			x.cancel(err)
+			return nil, err
+		}
+	}
+	x.watch(c.cfg.FirstByteTimeout)
+	resp, err := c.rt.RoundTrip(req.WithContext(x.ctx))
+	if err != nil {
+		err = x.failure(ctx, err)
+		x.end(err)
+		return nil, err
+	}
+	x.steps.Add(1) // even: nobody waits until the body is read
+	x.relimit(c.cfg.IdleTimeout)
+	out := &Response{Status: resp.StatusCode, Header: resp.Header, Length: resp.ContentLength}
+	out.NoBody = r.Method == http.MethodHead || resp.ContentLength == 0 || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
+	out.Body = &Body{x: x, ctx: ctx, r: resp.Body, left: resp.ContentLength}
+	if out.NoBody {
+		out.Body.left = 0
+	}
+	return out, nil
+}
+
+func (c *Client) check(r *Request) (*url.URL, Origin, error) {
+	if !httpguts.ValidHeaderFieldName(r.Method) || r.Method == http.MethodConnect { // a method is a token, as a name is
+		return nil, Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the method %q", r.Method)
+	}
+	u, err := url.Parse(r.URL)
+	if err != nil || u.Host == "" || u.Opaque != "" {
+		return nil, Origin{}, storagedriver.NewError(storagedriver.KindInvalidArgument, "the URL is not an absolute one")
+	}
+	if u.User != nil {
+		return nil, Origin{}, storagedriver.NewError(storagedriver.KindInvalidArgument, "the URL has a user in it: use an Authorization header")
+	}
+	u.Fragment, u.RawFragment = "", ""
+	if known, ok := c.known.Load(written{u.Scheme, u.Host}); ok {
+		return u, known.(Origin), nil
+	}
+	origin, err := OriginOf(u)
+	if err != nil {
+		return nil, Origin{}, err
+	}
+	if err := c.cfg.Policy.Check(origin); err != nil {
+		return nil, origin, err
+	}
+	if c.spellings.Add(1) <= maxSpellings {
+		c.known.Store(written{u.Scheme, u.Host}, origin)
+	}
+	return u, origin, nil
+}
+
+// failure classifies the error of a request.
+func (x *exchange) failure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if cause := context.Cause(x.ctx); cause != nil {
+		return cause
+	}
+	if body := x.bodyError(); body != nil {
+		return body
+	}
+	var classified *storagedriver.Error
+	if errors.As(err, &classified) {
+		return err
+	}
+	return &storagedriver.Error{Kind: storagedriver.KindUnavailable, Temporary: true, Err: fmt.Errorf("cannot reach %s: %w", x.origin, err)}
+}
+
+// Check tells what Do would refuse before it touched the network.
+func (c *Client) Check(r *Request) error {
+	if _, _, err := c.check(r); err != nil {
+		return err
+	}
+	_, err := header(r.Headers)
+	return err
+}
+
+// CheckURL tells whether a URL is one that Do would ask.
+func (c *Client) CheckURL(raw string) error {
+	_, _, err := c.check(&Request{Method: http.MethodGet, URL: raw})
+	return err
+}

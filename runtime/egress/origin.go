@@ -1,0 +1,95 @@
+package egress
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/berth-dev/storagedriver"
+)
+
+// Origin is a scheme, a host and a port, normalised: lower case, no trailing dot, the
+// port always there, IPv6 without brackets.
+type Origin struct {
+	Scheme, Host string
+	Port         uint16
+}
+
+// String writes the origin as scheme://host:port.
+func (o Origin) String() string {
+	return o.Scheme + "://" + net.JoinHostPort(o.Host, strconv.Itoa(int(o.Port)))
+}
+
+// ParseOrigin parses scheme://host or scheme://host:port. Anything more than that (a
+// path, a user, a query) is KindInvalidArgument: an origin is granted whole.
+func ParseOrigin(s string) (Origin, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
+		return Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the origin %q is not of the form http://host:port", redact(s))
+	}
+	return OriginOf(u)
+}
+
+// redact keeps a password in a mistyped origin out of the message.
+func redact(s string) string {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		return "...@" + s[i+1:]
+	}
+	return s
+}
+
+// OriginOf returns the origin of u; schemes other than http and https are KindInvalidArgument.
+func OriginOf(u *url.URL) (Origin, error) {
+	o := Origin{Scheme: strings.ToLower(u.Scheme), Host: strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")}
+	switch o.Scheme {
+	case "http":
+		o.Port = 80
+	case "https":
+		o.Port = 443
+	default:
+		return Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the scheme %q is neither http nor https", u.Scheme)
+	}
+	if p := u.Port(); p != "" {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil || n == 0 {
+			return Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the port %q is not 1 to 65535", p)
+		}
+		o.Port = uint16(n)
+	}
+	if o.Host == "" || strings.ContainsAny(o.Host, " \t\r\n\x00/\\@*%") {
+		return Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the host %q is not a name or an address", o.Host)
+	}
+	if ip := net.ParseIP(o.Host); ip != nil {
+		o.Host = ip.String()
+	}
+	return o, nil
+}
+
+// Policy says which origins may be reached. The zero value denies all. It is constant and
+// may be used concurrently.
+type Policy struct {
+	allowed map[Origin]struct{}
+}
+
+// NewPolicy returns the policy that allows the origins.
+func NewPolicy(origins []string) (*Policy, error) {
+	p := &Policy{allowed: make(map[Origin]struct{}, len(origins))}
+	for _, s := range origins {
+		o, err := ParseOrigin(s)
+		if err != nil {
+			return nil, err
+		}
+		p.allowed[o] = struct{}{}
+	}
+	return p, nil
+}
+
+// Check returns KindDenied, with the origin and what to do, unless o is allowed.
+func (p *Policy) Check(o Origin) error {
+	if _, ok := p.allowed[o]; ok {
+		return nil
+	}
+	return storagedriver.Errorf(storagedriver.KindDenied,
+		"the origin %s is not allowed: allow it with --allow %s, or under \"allow\" in the driver's configuration", o, o)
+}

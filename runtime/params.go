@@ -1,0 +1,354 @@
+package runtime
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/berth-dev/storagedriver"
+)
+
+// parameters are what a manifest's schema declares.
+type parameters struct {
+	schema     *jsonschema.Schema
+	properties map[string]property
+	names      []string
+	required   []string
+}
+
+// property is what is read of a parameter's schema, for coercion and for messages.
+type property struct {
+	Type        any    `json:"type"` // a string or an array of strings
+	Enum        []any  `json:"enum"`
+	Minimum     *any   `json:"minimum"`
+	Maximum     *any   `json:"maximum"`
+	MinLength   *int   `json:"minLength"`
+	MaxLength   *int   `json:"maxLength"`
+	Pattern     string `json:"pattern"`
+	Format      string `json:"format"`
+	WriteOnly   bool   `json:"writeOnly"`
+	Description string `json:"description"`
+}
+
+const schemaURL = "berth:parameters"
+
+// noSchemas keeps a manifest from naming files or URLs to read.
+type noSchemas struct{}
+
+func (noSchemas) Load(url string) (any, error) {
+	return nil, fmt.Errorf("the schema refers to %q: it must stand alone", url)
+}
+
+// newParameters compiles a manifest's schema. None at all declares no parameters.
+func newParameters(raw json.RawMessage) (*parameters, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		raw = json.RawMessage(`{"type":"object","additionalProperties":false}`)
+	}
+	var shape struct {
+		Type                 string              `json:"type"`
+		AdditionalProperties any                 `json:"additionalProperties"`
+		Properties           map[string]property `json:"properties"`
+		Required             []string            `json:"required"`
+	}
+	if err := json.Unmarshal(raw, &shape); err != nil {
+		return nil, fmt.Errorf("the manifest's schema: %w", err)
+	}
+	if shape.Type != "object" || shape.AdditionalProperties != false {
+		return nil, errors.New(`the manifest's schema must have "type": "object" and "additionalProperties": false`)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("the manifest's schema: %w", err)
+	}
+	c := jsonschema.NewCompiler()
+	c.UseLoader(noSchemas{})
+	c.AssertFormat()
+	if err := c.AddResource(schemaURL, doc); err != nil {
+		return nil, fmt.Errorf("the manifest's schema: %w", err)
+	}
+	schema, err := c.Compile(schemaURL)
+	if err != nil {
+		return nil, fmt.Errorf("the manifest's schema: %s", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	p := &parameters{schema: schema, properties: shape.Properties, required: shape.Required}
+	for name := range shape.Properties {
+		p.names = append(p.names, name)
+	}
+	slices.Sort(p.names)
+	return p, nil
+}
+
+func badParameter(format string, args ...any) error {
+	return storagedriver.Errorf(storagedriver.KindInvalidArgument, format, args...)
+}
+
+// decode coerces and validates, and returns the parameters as JSON with the values that
+// must never be printed. No error holds a value.
+func (p *parameters) decode(given map[string]any) (_ []byte, secrets []string, err error) {
+	values := make(map[string]any, len(given))
+	names := make([]string, 0, len(given))
+	for name := range given {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		prop, known := p.properties[name]
+		if !known {
+			return nil, nil, badParameter("unknown parameter %q; allowed: %s", name, p.allowed())
+		}
+		if given[name] == nil {
+			continue // a key without a value, in YAML
+		}
+		v, ok := coerce(plain(given[name]), prop.types())
+		if !ok {
+			return nil, nil, badParameter("parameter %q must be %s", name, prop.describe())
+		}
+		values[name] = v
+		if prop.WriteOnly {
+			secrets = appendSecrets(secrets, v)
+		}
+	}
+	for _, name := range p.required {
+		if _, ok := values[name]; !ok {
+			return nil, nil, badParameter("parameter %q is missing: it must be %s", name, p.properties[name].describe())
+		}
+	}
+	raw, err := json.Marshal(values)
+	if err != nil {
+		return nil, nil, badParameter("the parameters have no JSON form")
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, nil, badParameter("the parameters have no JSON form")
+	}
+	if err := p.schema.Validate(doc); err != nil {
+		return nil, nil, p.explain(err)
+	}
+	return raw, secrets, nil
+}
+
+// explain names the parameter that failed and what is allowed.
+func (p *parameters) explain(err error) error {
+	var v *jsonschema.ValidationError
+	if !errors.As(err, &v) {
+		return badParameter("the parameters do not match the driver's schema")
+	}
+	for len(v.InstanceLocation) == 0 && len(v.Causes) > 0 {
+		v = v.Causes[0]
+	}
+	if len(v.InstanceLocation) == 0 {
+		return badParameter("the parameters do not go together as the driver's schema demands; allowed: %s", p.allowed())
+	}
+	name := v.InstanceLocation[0]
+	return badParameter("parameter %q must be %s", name, p.properties[name].describe())
+}
+
+func (p *parameters) allowed() string {
+	if len(p.names) == 0 {
+		return "none"
+	}
+	return strings.Join(p.names, ", ")
+}
+
+func (p property) types() []string {
+	switch t := p.Type.(type) {
+	case string:
+		return []string{t}
+	case []any:
+		var list []string
+		for _, v := range t {
+			if s, ok := v.(string); ok {
+				list = append(list, s)
+			}
+		}
+		return list
+	}
+	return nil
+}
+
+// describe says what a parameter may be.
+func (p property) describe() string {
+	if len(p.Enum) > 0 {
+		list := make([]string, len(p.Enum))
+		for i, v := range p.Enum {
+			b, _ := json.Marshal(v) // it came from JSON
+			list[i] = string(b)
+		}
+		return "one of " + strings.Join(list, ", ")
+	}
+	article := map[string]string{"integer": "an integer", "number": "a number", "boolean": "true or false", "string": "a string", "array": "a list", "object": "a map"}
+	var names []string
+	for _, t := range p.types() {
+		if a, ok := article[t]; ok {
+			names = append(names, a)
+		}
+	}
+	text := strings.Join(names, " or ")
+	if text == "" {
+		text = "a value"
+	}
+	add := func(format string, args ...any) { text += fmt.Sprintf(format, args...) }
+	if p.Minimum != nil {
+		add(" of at least %v", *p.Minimum)
+	}
+	if p.Maximum != nil {
+		add(" of at most %v", *p.Maximum)
+	}
+	if p.MinLength != nil {
+		add(" of at least %d characters", *p.MinLength)
+	}
+	if p.MaxLength != nil {
+		add(" of at most %d characters", *p.MaxLength)
+	}
+	if p.Format != "" {
+		add(" in the format %s", p.Format)
+	}
+	if p.Pattern != "" {
+		add(" that matches %s", p.Pattern)
+	}
+	if p.Description != "" {
+		add(" (%s)", p.Description)
+	}
+	return text
+}
+
+// plain gives YAML's maps the keys that JSON has.
+func plain(v any) any {
+	switch v := v.(type) {
+	case map[any]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[fmt.Sprint(k)] = plain(e)
+		}
+		return m
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[k] = plain(e)
+		}
+		return m
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = plain(e)
+		}
+		return list
+	}
+	return v
+}
+
+// coerce makes v one of the types; false when it cannot be one. Without types v stays.
+func coerce(v any, types []string) (any, bool) {
+	if len(types) == 0 {
+		return v, true
+	}
+	for _, t := range types {
+		if out, ok := coerceTo(v, t); ok {
+			return out, true
+		}
+	}
+	return nil, false
+}
+
+func coerceTo(v any, t string) (any, bool) {
+	text, isText := v.(string)
+	switch t {
+	case "string":
+		if isText {
+			return text, true
+		}
+		switch v.(type) {
+		case map[string]any, []any:
+			return nil, false
+		}
+		return fmt.Sprint(v), true // YAML reads 1234 and true where a string was meant
+	case "boolean":
+		if isText {
+			b, err := strconv.ParseBool(strings.TrimSpace(text))
+			return b, err == nil
+		}
+		b, ok := v.(bool)
+		return b, ok
+	case "integer", "number":
+		return coerceNumber(v, t == "integer")
+	case "array":
+		if isText {
+			list := []any{}
+			for part := range strings.SplitSeq(text, ",") {
+				if part = strings.TrimSpace(part); part != "" {
+					list = append(list, part)
+				}
+			}
+			return list, true
+		}
+		return v, isJSON(v, '[')
+	case "object":
+		return v, isJSON(v, '{')
+	case "null":
+		return nil, isText && text == ""
+	}
+	return nil, false
+}
+
+func isJSON(v any, first byte) bool {
+	b, err := json.Marshal(v)
+	return err == nil && len(b) > 0 && b[0] == first
+}
+
+func coerceNumber(v any, integer bool) (any, bool) {
+	var text string
+	switch v := v.(type) {
+	case string:
+		text = strings.TrimSpace(v)
+	case bool, map[string]any, []any:
+		return nil, false
+	default:
+		text = fmt.Sprint(v)
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, true
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		return nil, false
+	}
+	if integer {
+		if f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+			return nil, false
+		}
+		return int64(f), true
+	}
+	return f, true
+}
+
+// appendSecrets collects the strings of a secret value, in it and as JSON writes them.
+// Very short ones would make every text unreadable and hide nothing.
+func appendSecrets(list []string, v any) []string {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			list = appendSecrets(list, e)
+		}
+	case []any:
+		for _, e := range v {
+			list = appendSecrets(list, e)
+		}
+	default:
+		s := fmt.Sprint(v)
+		if len(s) < 4 {
+			return list
+		}
+		list = append(list, s)
+		if q := strconv.Quote(s); q[1:len(q)-1] != s {
+			list = append(list, q[1:len(q)-1])
+		}
+	}
+	return list
+}

@@ -1,0 +1,164 @@
+package runtime
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/berth-dev/storagedriver"
+)
+
+// pool keeps the instances of an opened driver: as many as there are calls, and after
+// them the youngest idle ones, last in first out, so that a quiet driver shrinks.
+type pool struct {
+	slots   chan struct{} // one for each instance in use
+	nested  chan struct{} // the same for calls that feed other calls; nil when there is one instance only
+	maxIdle int
+	idleFor time.Duration // 0: for ever
+	make    func(ctx context.Context) (*instance, error)
+
+	mu     sync.Mutex
+	idle   []*instance // the oldest first
+	timer  *time.Timer // nil when there is nothing to shrink
+	closed bool
+}
+
+var errClosedDriver error = storagedriver.NewError(storagedriver.KindClosed, "the driver is closed")
+
+// feeding marks the context of a source that is lent to a call: calls made under it must
+// not wait for instances that wait for them.
+type feeding struct {
+	p  *pool
+	up *feeding // the call that the call of p feeds, or nil
+}
+
+type feedingKey struct{}
+
+// feed returns the context for sources that are lent to a call on an instance of p.
+func (p *pool) feed(ctx context.Context) context.Context {
+	up, _ := ctx.Value(feedingKey{}).(*feeding)
+	return context.WithValue(ctx, feedingKey{}, &feeding{p, up})
+}
+
+// lane returns the slots that a call under ctx takes one of.
+func (p *pool) lane(ctx context.Context) (chan struct{}, error) {
+	f, _ := ctx.Value(feedingKey{}).(*feeding)
+	if f != nil && p.nested != nil {
+		return p.nested, nil
+	}
+	for ; f != nil; f = f.up {
+		if f.p == p {
+			return nil, storagedriver.NewError(storagedriver.KindUnsupported,
+				"the driver keeps its state in one instance, which runs the very call that this one is to feed")
+		}
+	}
+	return p.slots, nil
+}
+
+// get returns an instance that is the caller's alone until put. Waiting honours ctx.
+func (p *pool) get(ctx context.Context) (*instance, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, contextError(err)
+	}
+	lane, err := p.lane(ctx)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case lane <- struct{}{}:
+	default:
+		select {
+		case lane <- struct{}{}:
+		case <-ctx.Done():
+			return nil, contextError(ctx.Err())
+		}
+	}
+	in, err := p.take(ctx)
+	if err != nil {
+		<-lane
+		return nil, err
+	}
+	in.lane = lane
+	return in, nil
+}
+
+// take returns an idle instance or a new one.
+func (p *pool) take(ctx context.Context) (*instance, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, errClosedDriver
+	}
+	if n := len(p.idle); n > 0 {
+		in := p.idle[n-1]
+		p.idle[n-1] = nil
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		return in, nil
+	}
+	p.mu.Unlock()
+	return p.make(ctx)
+}
+
+// put gives an instance back. A broken one is closed.
+func (p *pool) put(in *instance) {
+	var drop *instance
+	lane := in.lane
+	p.mu.Lock()
+	switch {
+	case in.broken || p.closed:
+		drop = in
+	case len(p.idle) >= p.maxIdle:
+		drop = p.idle[0]
+		copy(p.idle, p.idle[1:])
+		p.idle[len(p.idle)-1] = in
+	default:
+		p.idle = append(p.idle, in)
+	}
+	if drop != in && p.idleFor > 0 {
+		in.idleSince = time.Now()
+		if p.timer == nil {
+			p.timer = time.AfterFunc(p.idleFor, p.shrink)
+		}
+	}
+	p.mu.Unlock()
+	if drop != nil {
+		drop.close()
+	}
+	<-lane
+}
+
+// shrink closes what has been idle for long.
+func (p *pool) shrink() {
+	p.mu.Lock()
+	limit := time.Now().Add(-p.idleFor)
+	n := 0
+	for n < len(p.idle) && !p.idle[n].idleSince.After(limit) {
+		n++
+	}
+	old := append([]*instance(nil), p.idle[:n]...)
+	p.idle = append(p.idle[:0], p.idle[n:]...)
+	p.timer = nil
+	if len(p.idle) > 0 && !p.closed {
+		p.timer = time.AfterFunc(max(time.Until(p.idle[0].idleSince.Add(p.idleFor)), time.Millisecond), p.shrink)
+	}
+	p.mu.Unlock()
+	for _, in := range old {
+		in.close()
+	}
+}
+
+// close closes the idle instances; those in use are closed as they come back.
+func (p *pool) close() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle, p.closed = nil, true
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
+	}
+	p.mu.Unlock()
+	for _, in := range idle {
+		in.close()
+	}
+}

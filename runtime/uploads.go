@@ -1,0 +1,161 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/abi"
+)
+
+// OpenUpload implements storagedriver.Backend. A tail that is a response's body can be
+// opened once, under the context given here.
+func (d *driver) OpenUpload(ctx context.Context, path string, append bool) (storagedriver.Upload, error) {
+	none := storagedriver.Upload{}
+	in, err := d.acquireParts(ctx, abi.OpUploadOpen)
+	if err != nil {
+		return none, err
+	}
+	defer d.release(in)
+	table := &storagedriver.Receipts{}
+	request := abi.UploadOpenRequest{Path: path, Append: append}
+	if request.Receipts, err = in.table.add(slot{kind: kindReceipts, receipts: &receipts{table: table, fill: true}}); err != nil {
+		return none, err
+	}
+	var reply abi.UploadOpenReply
+	if err := in.call(abi.OpUploadOpen, &request, &reply); err != nil {
+		return none, err
+	}
+	if reply.Token == "" || len(reply.Token) > abi.MaxToken {
+		return none, in.fault(abi.OpUploadOpen, fmt.Errorf("a token of %d bytes, not 1 to %d", len(reply.Token), abi.MaxToken))
+	}
+	if err := checkLimits(&reply.Limits); err != nil {
+		return none, in.fault(abi.OpUploadOpen, err)
+	}
+	up := storagedriver.Upload{Token: reply.Token, Resumed: reply.Resumed, Limits: storagedriver.PartLimits{
+		Min: reply.Limits.Min, Max: reply.Limits.Max, Count: int(reply.Limits.Count), Multiple: reply.Limits.Multiple,
+		Equal: reply.Limits.Equal, Sequential: reply.Limits.Seq, Total: reply.Limits.Total, Digests: reply.Limits.Digests,
+	}}
+	if table.Len() > 0 {
+		up.Receipts = table
+	}
+	up.Tail, err = in.tail(&reply)
+	return up, err
+}
+
+func checkLimits(l *abi.Limits) error {
+	if l.Max != 0 && l.Max < l.Min {
+		return fmt.Errorf("parts of at least %d and at most %d bytes", l.Min, l.Max)
+	}
+	if l.Count > 1<<31-1 {
+		return fmt.Errorf("a limit of %d parts", l.Count)
+	}
+	for _, name := range l.Digests {
+		if name != "sha256" && name != "md5" && name != "crc32c" {
+			return fmt.Errorf("the digest %q, not sha256, md5 or crc32c", name)
+		}
+	}
+	return nil
+}
+
+// tail returns what an upload was suspended with after its last part.
+func (in *instance) tail(reply *abi.UploadOpenReply) (storagedriver.Source, error) {
+	switch {
+	case reply.Body != 0 && len(reply.Tail) > 0:
+		return nil, in.fault(abi.OpUploadOpen, fmt.Errorf("it answers with a body and with a tail"))
+	case len(reply.Tail) > 0:
+		return storagedriver.BytesSource(reply.Tail), nil
+	case reply.Body == 0 || reply.Len == 0:
+		return nil, nil
+	}
+	b, err := in.takeBody(abi.OpUploadOpen, reply.Body)
+	if err != nil {
+		return nil, err
+	}
+	if b.Left() >= 0 && b.Left() < reply.Len || b.status/100 != 2 {
+		left := b.Left()
+		_ = b.Close() // the check's failure is the error to tell
+		return nil, storagedriver.Errorf(storagedriver.KindCorrupt, "the tail is a response of status %d with %d bytes left, the guest promised %d", b.status, left, reply.Len)
+	}
+	return newOnceSource(b, reply.Len, in.d.m.cfg.IdleTimeout), nil
+}
+
+// PutPart implements storagedriver.Backend.
+func (d *driver) PutPart(ctx context.Context, token string, part storagedriver.Part) ([]byte, error) {
+	in, err := d.acquireParts(ctx, abi.OpUploadPart)
+	if err != nil {
+		return nil, err
+	}
+	defer d.release(in)
+	request := abi.UploadPartRequest{Token: token, Num: int64(part.Number), Off: part.Offset, Digests: part.Digests}
+	if request.Body, request.Size, err = in.lend(part.Body); err != nil {
+		return nil, err
+	}
+	var reply abi.UploadPartReply
+	if err := in.call(abi.OpUploadPart, &request, &reply); err != nil {
+		return nil, err
+	}
+	if len(reply.Data) > abi.MaxReceipt {
+		return nil, in.fault(abi.OpUploadPart, fmt.Errorf("a receipt of %d bytes, more than %d", len(reply.Data), abi.MaxReceipt))
+	}
+	return reply.Data, nil
+}
+
+// SuspendUpload implements storagedriver.Backend.
+func (d *driver) SuspendUpload(ctx context.Context, token string, table *storagedriver.Receipts, tail storagedriver.Source) error {
+	return d.endUpload(ctx, abi.OpUploadSuspend, token, table, tail)
+}
+
+// CommitUpload implements storagedriver.Backend.
+func (d *driver) CommitUpload(ctx context.Context, token string, table *storagedriver.Receipts, last storagedriver.Source) error {
+	return d.endUpload(ctx, abi.OpUploadCommit, token, table, last)
+}
+
+func (d *driver) endUpload(ctx context.Context, op abi.Op, token string, table *storagedriver.Receipts, rest storagedriver.Source) error {
+	in, err := d.acquireParts(ctx, op)
+	if err != nil {
+		return err
+	}
+	defer d.release(in)
+	if table == nil {
+		table = &storagedriver.Receipts{}
+	}
+	request := abi.UploadEndRequest{Token: token}
+	if request.Receipts, err = in.table.add(slot{kind: kindReceipts, receipts: &receipts{table: table}}); err != nil {
+		return err
+	}
+	if request.Body, request.Size, err = in.lend(rest); err != nil {
+		return err
+	}
+	if op == abi.OpUploadCommit && rest != nil {
+		request.Num = 1
+		if all := table.All(); len(all) > 0 {
+			last := all[len(all)-1]
+			request.Num, request.Off = int64(last.Number)+1, last.Offset+last.Size
+		}
+	}
+	return in.call(op, &request, &abi.Empty{})
+}
+
+// CancelUpload implements storagedriver.Backend.
+func (d *driver) CancelUpload(ctx context.Context, token string) error {
+	if err := d.require(abi.OpUploadCancel, storagedriver.AbilityParts); err != nil {
+		return err
+	}
+	return d.do(ctx, abi.OpUploadCancel, &abi.TokenRequest{Token: token}, &abi.Empty{})
+}
+
+// AbortUploads implements storagedriver.Backend.
+func (d *driver) AbortUploads(ctx context.Context, path string) error {
+	if err := d.require(abi.OpUploadAbort, storagedriver.AbilityParts); err != nil {
+		return err
+	}
+	return d.do(ctx, abi.OpUploadAbort, &abi.PathRequest{Path: path}, &abi.Empty{})
+}
+
+func (d *driver) acquireParts(ctx context.Context, op abi.Op) (*instance, error) {
+	if err := d.require(op, storagedriver.AbilityParts); err != nil {
+		return nil, err
+	}
+	return d.acquire(ctx)
+}

@@ -1,0 +1,87 @@
+package webdav
+
+import (
+	"encoding/base64"
+	"strings"
+
+	berth "github.com/berth-dev/storagedriver/guest-sdk/go"
+)
+
+// config is the operator's parameters.
+type config struct {
+	endpoint string
+	username string
+	password string
+}
+
+func (c *config) fields() berth.Fields {
+	return berth.Fields{
+		berth.String("endpoint", &c.endpoint).Required().
+			Describe("URL of the collection to store under, such as https://dav.example.com/registry; it is made when it is missing"),
+		berth.String("username", &c.username).Describe("user name for Basic authentication"),
+		berth.String("password", &c.password).Secret().Describe("password for Basic authentication"),
+	}
+}
+
+const abilities = berth.AbilityMove | berth.AbilityMoveTree | berth.AbilityCopy | berth.AbilityDeleteTree
+
+// Manifest describes the driver.
+func Manifest() berth.Manifest {
+	return berth.Manifest{
+		Name:        "webdav",
+		Version:     "1.0.0",
+		Description: "stores blobs on a WebDAV server",
+		Parameters:  new(config).fields(),
+		Hosts:       []string{"{endpoint}"},
+		Memory:      64 << 20,
+		Abilities:   abilities,
+	}
+}
+
+// Open is the driver's berth.OpenFunc. It makes no request.
+func Open(_ *berth.Call, parameters []byte) (berth.Driver, berth.Abilities, int64, error) {
+	var c config
+	if err := c.fields().Decode(parameters); err != nil {
+		return nil, 0, 0, err
+	}
+	d, err := newDriver(&c)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	return d, abilities, 0, nil
+}
+
+func newDriver(c *config) (*driver, error) {
+	d := &driver{}
+	scheme, rest, ok := strings.Cut(c.endpoint, "://")
+	if !ok || scheme != "http" && scheme != "https" {
+		return nil, badEndpoint("must begin with http:// or https://")
+	}
+	host, path := rest, ""
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		host, path = rest[:i], strings.TrimRight(rest[i:], "/")
+	}
+	switch {
+	case host == "" || strings.ContainsAny(host, "@?# "):
+		return nil, badEndpoint("must name a host, without user or password: those are parameters of their own")
+	case strings.ContainsAny(path, "?# "):
+		return nil, badEndpoint("must be a path without query or fragment")
+	}
+	d.origin = scheme + "://" + host
+	if d.root, ok = unescape(path); !ok {
+		return nil, badEndpoint("has a wrong percent escape")
+	}
+	switch {
+	case strings.Contains(c.username, ":"):
+		return nil, berth.NewError(berth.KindInvalidArgument, `parameter "username" must not have a colon`)
+	case c.username != "":
+		d.authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(c.username+":"+c.password))
+	case c.password != "":
+		return nil, berth.NewError(berth.KindInvalidArgument, `parameter "password" needs "username"`)
+	}
+	return d, nil
+}
+
+func badEndpoint(why string) error {
+	return berth.NewError(berth.KindInvalidArgument, `parameter "endpoint" `, why)
+}

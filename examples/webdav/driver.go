@@ -1,0 +1,174 @@
+package webdav
+
+import (
+	"strconv"
+	"time"
+
+	berth "github.com/berth-dev/storagedriver/guest-sdk/go"
+)
+
+// driver is one WebDAV collection. It may be used concurrently.
+type driver struct {
+	berth.Unimplemented
+	origin        string // scheme://host:port
+	root          string // the collection's path on the server, unescaped, "" or beginning with a slash
+	authorization string
+	snapshots     snapshots
+}
+
+// lockedPauses are how long the driver waits for a lock: some servers lock a path for the time of each
+// request, so that two at once meet 423 although nobody holds a lock for long.
+const (
+	lockedAttempts = 12
+	lockedPause    = time.Millisecond
+	lockedMost     = 200 * time.Millisecond
+)
+
+// do sends a request. A request that finds its target locked was not carried out, so it is sent again, but
+// for MOVE, which has a rule of its own.
+func (d *driver) do(c *berth.Call, r *berth.Request) (*berth.Response, error) {
+	if d.authorization != "" {
+		r.Headers = append(r.Headers[:len(r.Headers):len(r.Headers)], "Authorization", d.authorization)
+	}
+	for attempt := 0; ; attempt++ {
+		resp, err := c.HTTP(r)
+		if err != nil || resp.Status != 423 || r.Method == "MOVE" || attempt == lockedAttempts {
+			return resp, err
+		}
+		resp.Close()
+		if err := pause(c, attempt); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// pause waits before another attempt, longer each time and never as long as somebody else who waits.
+func pause(c *berth.Call, attempt int) error {
+	var b [1]byte
+	c.Random(b[:])
+	d := min(lockedPause<<attempt, lockedMost)
+	return c.Sleep(d/2 + d*time.Duration(b[0])/256)
+}
+
+// Stat implements berth.Driver.
+func (d *driver) Stat(c *berth.Call, path string) (berth.Entry, error) {
+	r, err := d.find(c, path)
+	if err != nil {
+		return berth.Entry{}, err
+	}
+	return r.entry(""), nil
+}
+
+func (r *resource) entry(name string) berth.Entry {
+	e := berth.Entry{Name: name, Dir: r.dir}
+	if !r.dir {
+		e.Size, e.ModTime = max(r.size, 0), r.modTime
+	}
+	return e
+}
+
+// Delete implements berth.Driver. A WebDAV DELETE takes everything below a collection with it, so a
+// collection is looked into first; what somebody stores in it between the look and the
+// DELETE is lost, which no request of WebDAV can prevent.
+func (d *driver) Delete(c *berth.Call, path string) error {
+	r, err := d.find(c, path)
+	if err != nil {
+		return err
+	}
+	if r.dir {
+		return d.deleteEmpty(c, path)
+	}
+	return d.delete(c, path, d.url(path))
+}
+
+func (d *driver) deleteEmpty(c *berth.Call, path string) error {
+	empty := true
+	if err := d.members(c, path, func(string, *resource) { empty = false }); err != nil {
+		return err
+	}
+	if !empty || path == "/" {
+		return berth.NewError(berth.KindInvalidPath, "the directory is not empty")
+	}
+	return d.delete(c, path, d.collectionURL(path))
+}
+
+// DeleteTree implements berth.Driver.
+func (d *driver) DeleteTree(c *berth.Call, path string) error {
+	r, err := d.find(c, path)
+	if err != nil {
+		return err
+	}
+	if r.dir {
+		return d.delete(c, path, d.collectionURL(path))
+	}
+	return d.delete(c, path, d.url(path))
+}
+
+// deleteAttempts is how often a DELETE is sent that is refused although its target is there: some servers
+// refuse one that meets another on its way.
+const deleteAttempts = 4
+
+// delete deletes path, whose URL is url. It may be repeated: what is gone stays gone.
+func (d *driver) delete(c *berth.Call, path, url string) error {
+	for attempt := 1; ; attempt++ {
+		failure := d.deleteOnce(c, url)
+		e, ok := failure.(*berth.Error)
+		if !ok || e.Status == 404 || !isAmbiguous(e.Status) && e.Status < 500 {
+			return failure
+		}
+		if _, err := d.lookup(c, path); isNotFound(err) {
+			return err
+		}
+		if attempt == deleteAttempts {
+			return failure
+		}
+		if err := pause(c, attempt); err != nil {
+			return failure
+		}
+	}
+}
+
+func (d *driver) deleteOnce(c *berth.Call, url string) error {
+	resp, err := d.do(c, &berth.Request{Method: "DELETE", URL: url, Max: maxInline, Want: wantFailure})
+	if err != nil {
+		return err
+	}
+	defer resp.Close()
+	switch {
+	case isDone(resp.Status):
+		return nil
+	case resp.Status == 207:
+		return partialFailure("DELETE", resp)
+	}
+	return statusError("DELETE", resp)
+}
+
+// wantFailure are the headers that statusError reads.
+var wantFailure = []string{"location", "retry-after"}
+
+// partialFailure reads the multistatus of a request that failed for some of what it was to do.
+func partialFailure(method string, resp *berth.Response) error {
+	var failed error
+	worst := func(r *resource) error {
+		if r.status >= 300 && (failed == nil || r.status != 424) {
+			failed = statusError(method, &berth.Response{Status: r.status})
+		}
+		return nil
+	}
+	var err error
+	if resp.Body != nil {
+		err = multistatus(nil, resp.Body, worst)
+	} else {
+		err = multistatus(resp.Data, nil, worst)
+	}
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// number reads a decimal number without sign.
+func number(s string) (int64, bool) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	return int64(n), err == nil
+}

@@ -1,0 +1,261 @@
+package webdav
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// resource is one response of a multistatus.
+type resource struct {
+	href   string
+	status int  // of the response as a whole, 0 when it has none
+	found  bool // the properties were answered
+
+	dir     bool
+	size    int64 // -1 when the server did not say
+	modTime time.Time
+}
+
+// element is what of a multistatus matters.
+type element byte
+
+const (
+	other element = iota
+	response
+	href
+	status
+	propstat
+	prop
+	resourceType
+	collection
+	contentLength
+	lastModified
+)
+
+// multistatus calls f for each response in the XML that data holds or r gives.
+func multistatus(data []byte, r io.Reader, f func(*resource) error) error {
+	m := readers.Get().(*reader)
+	m.s = scanner{r: r, buf: data, bindings: m.s.bindings[:0]}
+	m.text = m.text[:0]
+	err := m.read(f)
+	m.s = scanner{bindings: m.s.bindings} // let go of what is the caller's
+	readers.Put(m)
+	return err
+}
+
+// readers are kept because a guest's collector is slow.
+var readers = sync.Pool{New: func() any { return &reader{s: scanner{bindings: make([]binding, 0, 8)}, text: make([]byte, 0, 512)} }}
+
+// reader keeps the elements that are open and the response they make.
+type reader struct {
+	s     scanner
+	stack [maxNest + 1]element // by depth
+	text  []byte               // of the innermost element, if it is wanted
+	want  bool
+	at    resource
+	props resource // of the propstat that is open
+	code  int      // its status
+}
+
+func (m *reader) read(f func(*resource) error) error {
+	root := false
+	for {
+		t, err := m.s.next()
+		if err != nil {
+			return err
+		}
+		switch t {
+		case tokenEnd:
+			if !root {
+				return errXML
+			}
+			return nil
+		case tokenOpen:
+			if m.s.depth == 1 {
+				if !m.s.dav || string(m.s.local) != "multistatus" {
+					return errXML
+				}
+				root = true
+			}
+			m.open(m.classify())
+		case tokenText:
+			if m.want {
+				if err := m.take(); err != nil {
+					return err
+				}
+			}
+		case tokenClose:
+			if err := m.close(f); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// take adds a piece of text to that of the innermost element.
+func (m *reader) take() error {
+	text := m.s.text
+	if !m.s.verbatim && bytes.IndexByte(text, '&') >= 0 {
+		var ok bool
+		if text, ok = entities(text); !ok {
+			return errXML
+		}
+	}
+	if m.text = append(m.text, text...); len(m.text) > maxToken {
+		return errXMLSize
+	}
+	return nil
+}
+
+// classify says what the tag is; an element counts only where RFC 4918 has it.
+func (m *reader) classify() element {
+	if !m.s.dav {
+		return other
+	}
+	name := string(m.s.local) // does not outlive this function, so it is not copied
+	switch m.stack[m.s.depth-1] {
+	case response:
+		switch name {
+		case "href":
+			return href
+		case "status":
+			return status
+		case "propstat":
+			return propstat
+		}
+	case propstat:
+		switch name {
+		case "prop":
+			return prop
+		case "status":
+			return status
+		}
+	case prop:
+		switch name {
+		case "resourcetype":
+			return resourceType
+		case "getcontentlength":
+			return contentLength
+		case "getlastmodified":
+			return lastModified
+		}
+	case resourceType:
+		if name == "collection" {
+			return collection
+		}
+	}
+	if m.s.depth == 2 && name == "response" {
+		return response
+	}
+	return other
+}
+
+func (m *reader) open(e element) {
+	m.stack[m.s.depth] = e
+	m.text = m.text[:0]
+	m.want = e == href || e == status || e == contentLength || e == lastModified
+	switch e {
+	case response:
+		m.at = resource{size: -1}
+	case propstat:
+		m.props, m.code = resource{size: -1}, 200
+	case collection:
+		m.props.dir = true
+	}
+}
+
+// close ends the element that was one level below where the scanner is now.
+func (m *reader) close(f func(*resource) error) error {
+	depth := m.s.depth + 1
+	e := m.stack[depth]
+	m.stack[depth] = other
+	m.want = false
+	switch e {
+	case href:
+		if m.at.href == "" {
+			m.at.href = string(trimmed(m.text))
+		}
+	case status:
+		code := statusCode(trimmed(m.text))
+		if m.stack[depth-1] == propstat {
+			m.code = code
+		} else {
+			m.at.status = code
+		}
+	case contentLength:
+		if n, ok := number(string(trimmed(m.text))); ok {
+			m.props.size = n
+		}
+	case lastModified:
+		m.props.modTime = httpDate(trimmed(m.text))
+	case propstat:
+		if m.code/100 == 2 {
+			m.at.merge(&m.props)
+		}
+	case response:
+		return f(&m.at)
+	}
+	return nil
+}
+
+func (r *resource) merge(props *resource) {
+	r.found = true
+	r.dir = r.dir || props.dir
+	if props.size >= 0 {
+		r.size = props.size
+	}
+	if !props.modTime.IsZero() {
+		r.modTime = props.modTime
+	}
+}
+
+// statusCode reads a status line: "HTTP/1.1 200 OK". 0 when it is none.
+func statusCode(line []byte) int {
+	i := bytes.IndexByte(line, ' ') + 1
+	if i == 0 || len(line) < i+3 || len(line) > i+3 && line[i+3] != ' ' {
+		return 0
+	}
+	n, ok := digits(line[i : i+3])
+	if !ok {
+		return 0
+	}
+	return n
+}
+
+func digits(b []byte) (n int, ok bool) {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n, true
+}
+
+const monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+// httpDate reads a date as HTTP and WebDAV write it, "Sun, 06 Nov 1994 08:49:37 GMT", which is worth
+// doing by hand: time.Parse is a tenth of a Stat in a guest. The zero time when it is none.
+func httpDate(b []byte) time.Time {
+	const layout = "Sun, 06 Nov 1994 08:49:37 GMT"
+	if len(b) != len(layout) || string(b[25:]) != " GMT" || b[4] != ' ' || b[19] != ':' || b[22] != ':' {
+		t, err := time.Parse(time.RFC1123, string(b))
+		if err != nil {
+			return time.Time{}
+		}
+		return t.UTC()
+	}
+	month := strings.Index(monthNames, string(b[8:11]))
+	day, ok1 := digits(b[5:7])
+	year, ok2 := digits(b[12:16])
+	hour, ok3 := digits(b[17:19])
+	minute, ok4 := digits(b[20:22])
+	second, ok5 := digits(b[23:25])
+	if month < 0 || month%3 != 0 || !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
+		return time.Time{}
+	}
+	return time.Date(year, time.Month(month/3+1), day, hour, minute, second, 0, time.UTC)
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// serverVariable tells this binary that it is the server.
+const serverVariable = "BERTH_BENCH_SERVER"
+
+// process is the server, seen from the bench.
+type process struct {
+	cmd   *exec.Cmd
+	stdin io.Closer
+	url   string
+}
+
+// startServer runs this binary again as the server, on a port of its own.
+func startServer(ctx context.Context) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), serverVariable+"=1")
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, stdin: stdin}
+	address, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		p.stop()
+		return nil, fmt.Errorf("the server does not say where it listens: %w", err)
+	}
+	p.url = "http://" + strings.TrimSpace(address)
+	return p, nil
+}
+
+// stop ends the server: it ends with its standard input.
+func (p *process) stop() {
+	_ = p.stdin.Close() // it is about to end anyway
+	_ = p.cmd.Wait()    // how a server ends that nobody needs any more is no matter
+}
+
+// serve is the other end of startServer.
+func serve() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	if _, err := fmt.Println(l.Addr()); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- newStore().listen(l) }()
+	go func() {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		ended <- err
+	}()
+	return <-ended
+}

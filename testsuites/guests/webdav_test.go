@@ -1,0 +1,39 @@
+package guests
+
+import (
+	"context"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/examples/webdav"
+	"github.com/berth-dev/storagedriver/layers"
+	"github.com/berth-dev/storagedriver/testsuites"
+	"github.com/berth-dev/storagedriver/testsuites/guestbuild"
+	"github.com/berth-dev/storagedriver/testsuites/guests/native"
+)
+
+func davParameters(s *httptest.Server) map[string]any {
+	return map[string]any{"endpoint": s.URL + "/dav/registry"}
+}
+
+// TestWebDAVGuestConforms loads the module anew for each driver, so that a second one shares nothing with the
+// first but what is stored.
+func TestWebDAVGuestConforms(t *testing.T) {
+	s := davServer(t)
+	loader := func(ctx context.Context, _ string, parameters map[string]any) (storagedriver.StorageDriver, error) {
+		b, err := load(t, "webdav", s.URL).Open(ctx, parameters)
+		if err != nil {
+			return nil, err
+		}
+		return layers.Complete(b, layers.WithPartSize(partSize)), nil
+	}
+	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "webdav"), davParameters(s), loader, smallParts)
+}
+
+func TestWebDAVConformsNatively(t *testing.T) {
+	s := davServer(t)
+	testsuites.RegisterInProcessSuite(t, func(t testsuites.T) storagedriver.StorageDriver {
+		return open(t, native.Open(webdav.Manifest(), webdav.Open), davParameters(s))
+	}, smallParts)
+}

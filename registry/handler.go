@@ -1,0 +1,82 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/registry/adapt"
+	"github.com/distribution/distribution/v3/health"
+	"github.com/distribution/distribution/v3/registry/handlers"
+	"github.com/distribution/distribution/v3/registry/storage/driver"
+	"github.com/prometheus/client_golang/prometheus"
+
+	// What a configuration may name.
+	_ "github.com/distribution/distribution/v3/registry/auth/htpasswd"
+	_ "github.com/distribution/distribution/v3/registry/auth/silly"
+	_ "github.com/distribution/distribution/v3/registry/auth/token"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/middleware/redirect"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/middleware/rewrite"
+)
+
+// Handler is the registry's HTTP API. ServeHTTP may be called concurrently.
+type Handler struct {
+	app    *handlers.App
+	cancel context.CancelFunc
+}
+
+// NewHandler returns the registry's API over d, as config says. Of the storage section only
+// the keys that are not a driver's count, and uploads are not purged: Serve does that. ctx gives
+// values, not cancellation. The caller closes the Handler when no request is left, then d.
+// A configuration that distribution refuses is an error of one line.
+func NewHandler(ctx context.Context, d storagedriver.StorageDriver, config *Config) (*Handler, error) {
+	return newHandler(ctx, adapt.ToDistribution(d), config)
+}
+
+func newHandler(ctx context.Context, d driver.StorageDriver, config *Config) (h *Handler, err error) {
+	registerHandover()
+	own := *config
+	own.Storage = handoverStorage(config.Storage, d)
+	own.Health.StorageDriver.Enabled = false // Serve's, which waits for it to end
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if p := recover(); p != nil {
+			cancel()
+			h, err = nil, refused(p)
+		}
+	}()
+	return &Handler{app: handlers.NewApp(ctx, &own), cancel: cancel}, nil
+}
+
+// refused is the error of one line for what NewApp panicked with.
+func refused(p any) error {
+	if _, twice := p.(prometheus.AlreadyRegisteredError); twice {
+		return storagedriver.NewError(storagedriver.KindInvalidArgument,
+			"configuration: http.debug.prometheus: is enabled for another registry of this process; enable it for one")
+	}
+	return storagedriver.Errorf(storagedriver.KindInvalidArgument, "configuration: %s", oneLine(fmt.Sprint(p)))
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.app.ServeHTTP(w, r.WithContext(adapt.WithRequest(r.Context())))
+}
+
+// Close stops what runs in the background. It is called once, after the last request.
+func (h *Handler) Close() error {
+	defer h.cancel()
+	return h.app.Shutdown()
+}
+
+// registerChecks enters the file, HTTP and TCP checks of the configuration in checks and
+// starts polling them until Close.
+func (h *Handler) registerChecks(checks *health.Registry) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = storagedriver.Errorf(storagedriver.KindInvalidArgument, "configuration: health: %s", oneLine(fmt.Sprint(p)))
+		}
+	}()
+	h.app.RegisterHealthChecks(checks)
+	return nil
+}

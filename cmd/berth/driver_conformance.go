@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/testsuites"
+)
+
+func (a *app) driverTestCommand() *cobra.Command {
+	var (
+		o      conformance
+		params []string
+	)
+	c := &cobra.Command{
+		Use:   "test FILE.wasm|NAME",
+		Short: "Run the conformance suite on a driver",
+		Long: `Runs the conformance suite on a driver: one in a .wasm file, one in the search path, or a compiled-in one. Give
+it an empty storage of its own: the suite writes there, and removes what it wrote.
+
+--run selects cases by patterns separated by commas: "walk", "walk/*", "write/commit-*". Exit status 7 says
+that a case failed.`,
+		Example: "  berth driver test filesystem --param rootdirectory=/tmp/empty\n" +
+			"  berth driver test build/guests/webdav.wasm --param endpoint=http://127.0.0.1:8080/t --allow http://127.0.0.1:8080\n" +
+			"  berth driver test inmemory --run walk --output json",
+		Args: cobra.ExactArgs(1),
+	}
+	c.Flags().StringArrayVar(&params, "param", nil, "a parameter of the driver, key=value; a.b=value is b in the map a (repeatable)")
+	c.Flags().StringArrayVar(&o.driver.allow, "allow", nil, "an origin that a sandboxed driver may reach, scheme://host:port (repeatable)")
+	c.Flags().StringVar(&o.run, "run", "", "the cases to run: patterns separated by commas")
+	output := outputFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		parameters, err := parseParams(params)
+		if err != nil {
+			return err
+		}
+		o.driver.name, o.driver.parameters, o.output = args[0], parameters, *output
+		return a.testDriver(c.Context(), o)
+	}
+	return c
+}
+
+// parseParams makes a driver's parameters of key=value.
+func parseParams(params []string) (map[string]any, error) {
+	out := map[string]any{}
+	for _, p := range params {
+		key, value, found := strings.Cut(p, "=")
+		if !found || key == "" {
+			return nil, usageError{fmt.Errorf("--param %s: write it as key=value", key)}
+		}
+		names := strings.Split(key, ".")
+		into := out
+		for _, name := range names[:len(names)-1] {
+			if _, taken := into[name]; !taken {
+				into[name] = map[string]any{}
+			}
+			deeper, ok := into[name].(map[string]any)
+			if !ok {
+				return nil, usageError{fmt.Errorf("--param %s: %s has a value already", key, name)}
+			}
+			into = deeper
+		}
+		last := names[len(names)-1]
+		if _, taken := into[last]; taken {
+			return nil, usageError{fmt.Errorf("--param %s is given twice", key)}
+		}
+		into[last] = value
+	}
+	return out, nil
+}
+
+// conformance is one run of the suite.
+type conformance struct {
+	driver named
+	run    string
+	output format
+}
+
+// caseReport is one case of the report.
+type caseReport struct {
+	ID     string            `json:"id"`
+	Status testsuites.Status `json:"status"`
+	Reason string            `json:"reason"`
+	MS     int64             `json:"ms"`
+}
+
+// report is what --output json prints.
+type report struct {
+	Driver  string       `json:"driver"`
+	Seed    uint64       `json:"seed"`
+	Passed  int          `json:"passed"`
+	Failed  int          `json:"failed"`
+	Skipped int          `json:"skipped"`
+	MS      int64        `json:"ms"`
+	Error   string       `json:"error,omitempty"`
+	Cases   []caseReport `json:"cases"`
+}
+
+func (a *app) testDriver(ctx context.Context, o conformance) error {
+	open, err := a.compose().opener(o.driver)
+	if err != nil {
+		return err
+	}
+	// A driver that cannot be opened is no failure of conformance; its error says what it is.
+	d, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.Close(); err != nil {
+		return err
+	}
+	bar := newProgress(a.stderr)
+	total, ended := len(testsuites.Cases()), 0
+	result := testsuites.RunAll(ctx, testsuites.Harness{
+		Run: o.run,
+		New: func(t testsuites.T) storagedriver.StorageDriver {
+			d, err := open(t.Context())
+			if err != nil {
+				t.Fatalf("open %s: %v", o.driver.name, err)
+			}
+			return d
+		},
+	}, func(c testsuites.CaseResult) {
+		ended++
+		bar.clear()
+		if o.output == formatTable && (!bar.isTerminal() || c.Status != testsuites.Pass) {
+			fmt.Fprintln(a.stdout, caseLine(c))
+		}
+		bar.show("%d of %d  %s", ended, total, c.ID)
+	})
+	bar.clear()
+	if err := a.printReport(o, result); err != nil {
+		return err
+	}
+	return verdict(ctx, result)
+}
+
+func caseLine(c testsuites.CaseResult) string {
+	line := fmt.Sprintf("%-4s  %s  %d ms", c.Status, c.ID, c.Duration.Milliseconds())
+	if c.Reason != "" {
+		line += ": " + oneLine(c.Reason)
+	}
+	return line
+}
+
+func (a *app) printReport(o conformance, result testsuites.Result) error {
+	r := report{
+		Driver: result.Driver, Seed: result.Seed, MS: result.Duration.Milliseconds(), Cases: []caseReport{},
+		Passed: result.Count(testsuites.Pass), Failed: result.Count(testsuites.Fail), Skipped: result.Count(testsuites.Skip),
+	}
+	if o.output == formatTable {
+		_, err := fmt.Fprintf(a.stdout, "%s: %d passed, %d failed, %d skipped in %s (seed %d)\n",
+			o.driver.name, r.Passed, r.Failed, r.Skipped, result.Duration.Round(time.Millisecond), r.Seed)
+		return err
+	}
+	if result.Err != nil {
+		r.Error = oneLine(result.Err.Error())
+	}
+	for _, c := range result.Cases {
+		r.Cases = append(r.Cases, caseReport{c.ID, c.Status, c.Reason, c.Duration.Milliseconds()})
+	}
+	return printJSON(a.stdout, r)
+}
+
+// verdict returns the error of a suite that did not pass.
+func verdict(ctx context.Context, result testsuites.Result) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("the suite was interrupted: %w", ctx.Err())
+	case result.Err != nil && len(result.Cases) == 0:
+		return usageError{result.Err}
+	case !result.Conforms():
+		text := fmt.Sprintf("the driver does not conform: %d of %d cases failed", result.Count(testsuites.Fail), len(result.Cases))
+		if result.Err != nil {
+			text += ": " + oneLine(result.Err.Error())
+		}
+		return conformanceError{fmt.Errorf("%s", text)}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/berth-dev/storagedriver/runtime"
+)
+
+func (a *app) driverInspectCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "inspect FILE.wasm|NAME",
+		Short: "Show what a .wasm driver is and what it asks for",
+		Long: `Loads a .wasm driver, asks it for its manifest with nothing in reach, and shows that with its imports, its
+memory and its digest. Nothing is opened and nothing is allowed.`,
+		Example: "  berth driver inspect build/guests/webdav.wasm\n  berth driver inspect webdav --output json",
+		Args:    cobra.ExactArgs(1),
+	}
+	output := outputFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return a.inspect(c.Context(), args[0], *output)
+	}
+	return c
+}
+
+func (a *app) inspect(ctx context.Context, name string, output format) (err error) {
+	drivers := a.compose()
+	path, err := drivers.fileOf(name)
+	if err != nil {
+		return err
+	}
+	module, err := drivers.module(ctx, path, sandboxConfig{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, module.Close(context.WithoutCancel(ctx))) }()
+	info := module.Info()
+	if output == formatJSON {
+		return printJSON(a.stdout, info)
+	}
+	return printTable(a.stdout, inspectRows(info))
+}
+
+func inspectRows(info runtime.Info) [][]string {
+	m := info.Manifest
+	rows := [][]string{
+		{"file", info.File},
+		{"sha256", info.SHA256},
+		{"name", m.Name},
+		{"version", m.Version},
+		{"description", m.Description},
+		{"ABI", info.ABI},
+		{"memory", fmt.Sprintf("%s at the start, at most %s", mebibytes(info.MemoryMin), mebibytes(info.MemoryMax))},
+		{"abilities", strings.Join(m.Abilities, ", ")},
+	}
+	list := func(heading string, items []string) {
+		if len(items) == 0 {
+			items = []string{"none"}
+		}
+		for i, item := range items {
+			if i > 0 {
+				heading = ""
+			}
+			rows = append(rows, []string{heading, item})
+		}
+	}
+	list("asks to reach", m.Hosts)
+	list("imports", info.Imports)
+	list("exports", info.Exports)
+	return append(rows, []string{"parameters", string(m.Schema)})
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

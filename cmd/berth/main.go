@@ -1,0 +1,20 @@
+// Command berth runs OCI registries on storage drivers, native or sandboxed, and looks at drivers.
+package main
+
+import (
+	"context"
+	"os"
+)
+
+// version is set by the linker.
+var version = "development"
+
+func main() {
+	a := &app{
+		stdout:     os.Stdout,
+		stderr:     os.Stderr,
+		getenv:     os.Getenv,
+		executable: os.Executable,
+	}
+	os.Exit(a.main(context.Background(), os.Args[1:]))
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/berth-dev/storagedriver/registry"
+)
+
+// configVariable names a configuration, as in distribution.
+const configVariable = "REGISTRY_CONFIGURATION_PATH"
+
+// defaultDir is where berth serve keeps everything when nobody says otherwise.
+const defaultDir = "./berth-data"
+
+func (a *app) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve [CONFIG.yml]",
+		Short: "Run a registry",
+		Long: `Runs an OCI registry until a signal ends it, as a configuration of distribution says. The variables
+REGISTRY_* override it, and REGISTRY_CONFIGURATION_PATH names it when the argument is missing. Its storage
+section names one driver: a compiled-in one, "wasm" with the path of a file, or NAME for a file
+registry-storage-NAME.wasm in the search path ('berth driver ls' lists them).
+
+Without a configuration it listens on ` + defaultAddr + ` and uses the filesystem driver under ` + defaultDir + `.
+The first signal drains for at most http.draintimeout (exit status 0); a second one ends the process at once.`,
+		Example: "  berth serve\n  berth serve config.yml\n  REGISTRY_HTTP_ADDR=127.0.0.1:5001 berth serve config.yml",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.serve(c.Context(), args)
+		},
+	}
+}
+
+func (a *app) serve(ctx context.Context, args []string) error {
+	config, err := a.serveConfig(args)
+	if err != nil {
+		return err
+	}
+	drivers := a.compose()
+	err = registry.Serve(ctx, registry.Options{
+		Config: config, Drivers: drivers, AccessLog: a.stdout,
+		Ready: func(addr string) { fmt.Fprintf(a.stderr, "berth: the registry listens on %s\n", addr) },
+	})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: choose another address, in http.addr or REGISTRY_HTTP_ADDR", err)
+	}
+	return err
+}
+
+func (a *app) serveConfig(args []string) (*registry.Config, error) {
+	path := a.getenv(configVariable)
+	if len(args) > 0 {
+		path = args[0]
+	}
+	if path != "" {
+		return registry.LoadConfig(path)
+	}
+	config, err := registry.ParseConfig(strings.NewReader(builtinConfig), "built in")
+	if err != nil {
+		return nil, err
+	}
+	what := "storage: " + config.Storage.Type()
+	if config.Storage.Type() == "filesystem" {
+		what = fmt.Sprintf("the filesystem driver under %v", config.Storage.Parameters()["rootdirectory"])
+	}
+	fmt.Fprintf(a.stderr, "berth: no configuration was given: %s, on %s\n", what, config.HTTP.Addr)
+	return config, nil
+}
+
+// builtinConfig is parsed like a file, so that the REGISTRY_* variables count here too.
+const builtinConfig = `version: 0.1
+log:
+  level: info
+storage:
+  filesystem:
+    rootdirectory: ` + defaultDir + `
+  delete:
+    enabled: true
+http:
+  addr: ` + defaultAddr + `
+`

@@ -76,25 +76,34 @@ func (d *Driver) newest(dir string) (s state, found bool, err error) {
 	return state{}, false, busy("the upload's writers are too quick")
 }
 
-// states returns the states in an upload directory, which may be missing.
-func (d *Driver) states(dir string) ([]state, error) {
-	names, err := d.names(dir)
-	var states []state
-	for _, name := range names {
-		if s, ok := parseState(name); ok {
-			states = append(states, s)
+// states returns the states in an upload directory, which may be missing. A reading is not
+// atomic (a signal cuts the system call in two), and one during a rename may have neither
+// name. An upload directory without a state is a rare thing, so then it is read again.
+func (d *Driver) states(dir string) (states []state, err error) {
+	for range attempts {
+		names, err := d.names(dir)
+		if isMissing(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if s, ok := parseState(name); ok {
+				states = append(states, s)
+			}
+		}
+		if len(states) > 0 {
+			break
 		}
 	}
-	return states, err
+	return states, nil
 }
 
-// names returns what is in an upload directory, which may be missing. File.ReadDir would not
-// do: below an os.Root it leaves out what is renamed while it looks.
+// names returns what is in an upload directory. File.ReadDir would not do: below an os.Root it
+// looks at every file, and leaves out what is renamed before it does.
 func (d *Driver) names(dir string) ([]string, error) {
 	f, err := d.openDir(dir)
-	if isMissing(err) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +195,7 @@ func (d *Driver) CancelUpload(ctx context.Context, name string) error {
 	defer d.leave()
 	dir := uploadDir(t.path)
 	names, err := d.names(dir)
-	if err != nil {
+	if err != nil && !isMissing(err) {
 		return classify(err, reading)
 	}
 	for _, name := range names {

@@ -79,6 +79,8 @@ func newDriver(c *config) (*driver, error) {
 	case c.password != "":
 		return nil, berth.NewError(berth.KindInvalidArgument, `parameter "password" needs "username"`)
 	}
+	d.propfindSelf, d.propfindBelow = d.propfindTemplate("0"), d.propfindTemplate("1")
+	d.get = berth.NewTemplate(*d.authorized(&berth.Request{Method: "GET", Want: wantContent}))
 	return d, nil
 }
 

@@ -15,7 +15,12 @@
 //     is temporary after that. 403, 404, 405 and 409 mean different things on different servers, so
 //     the driver asks by PROPFIND which it is: something missing, a file in the way, or a refusal.
 //   - Servers that ignore Range answer 200: the bytes before the offset are read and dropped.
+//   - A server that fails a PROPFIND half way, or a GET or DELETE because it met another request on its way, is asked
+//     again a few times; none of these can do harm twice.
 //   - PROPFIND asks for the three properties it uses, by name, with Depth 0 or 1, never infinity.
+//
+// What no driver can add: on a server that replaces a file in two steps, such as Apache's mod_dav, a reader
+// meets neither the old nor the new content for a moment, or one under the length of the other.
 //
 // What it costs: a put of a new file is PUT, PROPFIND and MOVE, and over an existing file three
 // requests more. Uploads of several parts are segments beside the target which the last

@@ -1,7 +1,6 @@
 package webdav
 
 import (
-	"strconv"
 	"time"
 
 	berth "github.com/berth-dev/storagedriver/guest-sdk/go"
@@ -14,6 +13,10 @@ type driver struct {
 	root          string // the collection's path on the server, unescaped, "" or beginning with a slash
 	authorization string
 	snapshots     snapshots
+	shapes        shapes
+
+	// What is asked all the time.
+	propfindSelf, propfindBelow, get *berth.Template
 }
 
 // lockedPauses are how long the driver waits for a lock: some servers lock a path for the time of each
@@ -27,9 +30,19 @@ const (
 // do sends a request. A request that finds its target locked was not carried out, so it is sent again, but
 // for MOVE, which has a rule of its own.
 func (d *driver) do(c *berth.Call, r *berth.Request) (*berth.Response, error) {
+	return d.send(c, d.authorized(r))
+}
+
+// authorized adds to r what authorizes it.
+func (d *driver) authorized(r *berth.Request) *berth.Request {
 	if d.authorization != "" {
 		r.Headers = append(r.Headers[:len(r.Headers):len(r.Headers)], "Authorization", d.authorization)
 	}
+	return r
+}
+
+// send is do for what is authorized.
+func (d *driver) send(c *berth.Call, r *berth.Request) (*berth.Response, error) {
 	for attempt := 0; ; attempt++ {
 		resp, err := c.HTTP(r)
 		if err != nil || resp.Status != 423 || r.Method == "MOVE" || attempt == lockedAttempts {
@@ -168,7 +181,15 @@ func partialFailure(method string, resp *berth.Response) error {
 }
 
 // number reads a decimal number without sign.
-func number(s string) (int64, bool) {
-	n, err := strconv.ParseUint(s, 10, 63)
-	return int64(n), err == nil
+func number[T string | []byte](s T) (n int64, ok bool) {
+	if len(s) == 0 || len(s) > 18 {
+		return 0, false
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, true
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -37,27 +36,40 @@ const (
 
 // multistatus calls f for each response in the XML that data holds or r gives.
 func multistatus(data []byte, r io.Reader, f func(*resource) error) error {
-	m := readers.Get().(*reader)
-	m.s = scanner{r: r, buf: data, bindings: m.s.bindings[:0]}
-	m.text = m.text[:0]
-	err := m.read(f)
-	m.s = scanner{bindings: m.s.bindings} // let go of what is the caller's
-	readers.Put(m)
+	_, err := multistatusSpans(data, r, f)
 	return err
 }
 
-// readers are kept because a guest's collector is slow.
-var readers = sync.Pool{New: func() any { return &reader{s: scanner{bindings: make([]binding, 0, 8)}, text: make([]byte, 0, 512)} }}
+// multistatusSpans is multistatus that also says where in data the texts of the elements that matter are; nil when
+// one of them is not plain text in one piece.
+func multistatusSpans(data []byte, r io.Reader, f func(*resource) error) ([]span, error) {
+	m := reader{s: scanner{r: r, buf: data}}
+	m.s.bindings = m.bindings[:0]
+	m.text = m.room[:0]
+	m.spans = m.places[:0]
+	err := m.read(f)
+	if m.odd {
+		return nil, err
+	}
+	return m.spans, err
+}
 
 // reader keeps the elements that are open and the response they make.
 type reader struct {
 	s     scanner
 	stack [maxNest + 1]element // by depth
 	text  []byte               // of the innermost element, if it is wanted
-	want  bool
 	at    resource
 	props resource // of the propstat that is open
 	code  int      // its status
+
+	spans []span // of the texts that were wanted
+	odd   bool   // one of them is not plain text in one piece
+
+	// What the slices begin with: one allocation in place of many.
+	bindings [4]binding
+	room     [128]byte
+	places   [4]span
 }
 
 func (m *reader) read(f func(*resource) error) error {
@@ -82,7 +94,7 @@ func (m *reader) read(f func(*resource) error) error {
 			}
 			m.open(m.classify())
 		case tokenText:
-			if m.want {
+			if m.s.want { // CDATA is not passed over
 				if err := m.take(); err != nil {
 					return err
 				}
@@ -98,7 +110,10 @@ func (m *reader) read(f func(*resource) error) error {
 // take adds a piece of text to that of the innermost element.
 func (m *reader) take() error {
 	text := m.s.text
+	m.spans = append(m.spans, span{m.stack[m.s.depth], m.s.pos - len(text), m.s.pos})
+	m.odd = m.odd || m.s.verbatim || len(m.text) > 0 || m.s.r != nil
 	if !m.s.verbatim && bytes.IndexByte(text, '&') >= 0 {
+		m.odd = true
 		var ok bool
 		if text, ok = entities(text); !ok {
 			return errXML
@@ -156,7 +171,7 @@ func (m *reader) classify() element {
 func (m *reader) open(e element) {
 	m.stack[m.s.depth] = e
 	m.text = m.text[:0]
-	m.want = e == href || e == status || e == contentLength || e == lastModified
+	m.s.want = e == href || e == status || e == contentLength || e == lastModified
 	switch e {
 	case response:
 		m.at = resource{size: -1}
@@ -172,7 +187,7 @@ func (m *reader) close(f func(*resource) error) error {
 	depth := m.s.depth + 1
 	e := m.stack[depth]
 	m.stack[depth] = other
-	m.want = false
+	m.s.want = false
 	switch e {
 	case href:
 		if m.at.href == "" {
@@ -186,7 +201,7 @@ func (m *reader) close(f func(*resource) error) error {
 			m.at.status = code
 		}
 	case contentLength:
-		if n, ok := number(string(trimmed(m.text))); ok {
+		if n, ok := number(trimmed(m.text)); ok {
 			m.props.size = n
 		}
 	case lastModified:
@@ -218,21 +233,16 @@ func statusCode(line []byte) int {
 	if i == 0 || len(line) < i+3 || len(line) > i+3 && line[i+3] != ' ' {
 		return 0
 	}
-	n, ok := digits(line[i : i+3])
+	n, ok := decimal(line[i : i+3])
 	if !ok {
 		return 0
 	}
 	return n
 }
 
-func digits(b []byte) (n int, ok bool) {
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + int(c-'0')
-	}
-	return n, true
+func decimal(b []byte) (int, bool) {
+	n, ok := number(b)
+	return int(n), ok
 }
 
 const monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -249,13 +259,21 @@ func httpDate(b []byte) time.Time {
 		return t.UTC()
 	}
 	month := strings.Index(monthNames, string(b[8:11]))
-	day, ok1 := digits(b[5:7])
-	year, ok2 := digits(b[12:16])
-	hour, ok3 := digits(b[17:19])
-	minute, ok4 := digits(b[20:22])
-	second, ok5 := digits(b[23:25])
+	day, ok1 := decimal(b[5:7])
+	year, ok2 := decimal(b[12:16])
+	hour, ok3 := decimal(b[17:19])
+	minute, ok4 := decimal(b[20:22])
+	second, ok5 := decimal(b[23:25])
 	if month < 0 || month%3 != 0 || !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
 		return time.Time{}
 	}
-	return time.Date(year, time.Month(month/3+1), day, hour, minute, second, 0, time.UTC)
+	return time.Unix(int64(((days(year, month/3+1, day)*24+hour)*60+minute)*60+second), 0).UTC()
+}
+
+// days counts the days from 1970-01-01 to a date: years begin with March, so that leap days end them.
+func days(year, month, day int) int {
+	if month < 3 {
+		year, month = year-1, month+12
+	}
+	return 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 719469
 }

@@ -7,6 +7,7 @@ import (
 	berth "github.com/berth-dev/storagedriver/guest-sdk/go"
 )
 
+// propfindBody is what every PROPFIND sends.
 const propfindBody = `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>` +
 	`<resourcetype/><getcontentlength/><getlastmodified/></prop></propfind>`
 
@@ -87,10 +88,16 @@ func (d *driver) propfindOnce(c *berth.Call, path, depth string) ([]resource, er
 	if resp.Status != 207 {
 		return nil, statusError("PROPFIND", resp)
 	}
-	var all []resource
+	all := make([]resource, 0, 1)
 	collect := func(r *resource) error { all = append(all, *r); return nil }
 	if resp.Body == nil {
-		err := multistatus(resp.Data, nil, collect)
+		if r, ok := d.shapes.read(resp.Data); ok {
+			return append(all, r), nil
+		}
+		spans, err := multistatusSpans(resp.Data, nil, collect)
+		if err == nil && len(all) == 1 && spans != nil {
+			d.shapes.learn(resp.Data, spans, &all[0])
+		}
 		return all, err
 	}
 	body := &noted{r: resp.Body}
@@ -126,14 +133,21 @@ func (d *driver) redirectsToSlash(resp *berth.Response, path string) bool {
 }
 
 func (d *driver) sendPropfind(c *berth.Call, url, depth string) (*berth.Response, error) {
-	return d.do(c, &berth.Request{
+	if depth == "0" {
+		return d.send(c, d.propfindSelf.To(url))
+	}
+	return d.send(c, d.propfindBelow.To(url))
+}
+
+// propfindTemplate is a PROPFIND of the given depth.
+func (d *driver) propfindTemplate(depth string) *berth.Template {
+	return berth.NewTemplate(*d.authorized(&berth.Request{
 		Method:  "PROPFIND",
-		URL:     url,
 		Headers: []string{"Depth", depth, "Content-Type", "application/xml; charset=utf-8"},
 		Data:    []byte(propfindBody),
 		Max:     maxInline,
 		Want:    []string{"location", "retry-after"},
-	})
+	}))
 }
 
 // find is lookup for servers that do not say plainly that nothing is there: a refusal is

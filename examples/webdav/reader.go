@@ -12,12 +12,12 @@ func (d *driver) Read(c *berth.Call, path string, offset, length int64) (berth.C
 	if length == 0 {
 		return d.atEnd(c, path, offset, false)
 	}
-	req := &berth.Request{Method: "GET", URL: d.url(path), Want: wantContent}
+	req := d.get.To(d.url(path))
 	if offset > 0 || length > 0 {
-		req.Headers = []string{"Range", rangeOf(offset, length)}
+		req = d.authorized(&berth.Request{Method: "GET", URL: d.url(path), Want: wantContent, Headers: []string{"Range", rangeOf(offset, length)}})
 	}
 	for attempt := 1; ; attempt++ {
-		resp, err := d.do(c, req)
+		resp, err := d.send(c, req)
 		if err != nil {
 			return berth.Content{}, err
 		}

@@ -36,6 +36,7 @@ type scanner struct {
 	text  []byte // good until the next call
 
 	verbatim bool // the text is CDATA; otherwise it may have entities
+	want     bool // set by the caller: text is wanted, otherwise it is passed over
 
 	empty    bool // the start tag was empty: its end comes next
 	depth    int
@@ -171,8 +172,11 @@ func (s *scanner) next() (token, error) {
 				continue
 			}
 			if i := bytes.IndexByte(rest, '<'); i > 0 {
-				s.text, s.verbatim = rest[:i], false
 				s.pos += i
+				if !s.want {
+					continue
+				}
+				s.text, s.verbatim = rest[:i], false
 				return tokenText, nil
 			}
 		}

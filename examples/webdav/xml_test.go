@@ -3,9 +3,11 @@ package webdav
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 func parse(data string, r io.Reader) (string, error) {
@@ -129,5 +131,19 @@ func BenchmarkMultistatus(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	for range b.N {
 		multistatus(data, nil, func(*resource) error { return nil })
+	}
+}
+
+func TestDatesAreThoseOfPackageTime(t *testing.T) {
+	for at := time.Date(1969, 1, 1, 0, 0, 59, 0, time.UTC); at.Year() < 2110; at = at.Add(1000003 * time.Second) {
+		text := at.Format(http.TimeFormat)
+		if got := httpDate([]byte(text)); !got.Equal(at) {
+			t.Fatalf("%s: got %v", text, got)
+		}
+	}
+	for text, want := range map[string]int64{"Sun, 06 Nov 1994 09:49:37 +0100": 0, "Sun, 06 Nov 1994 08:49:37 UTC": 784111777, "Sun, 6 Nov 94": 0, "": 0, "Sun, 06 Nox 1994 08:49:37 GMT": 0} {
+		if got := max(httpDate([]byte(text)).Unix(), 0); got != want {
+			t.Errorf("%q: got %d, want %d", text, got, want)
+		}
 	}
 }

@@ -83,9 +83,20 @@ func (w *wireHost) message() object {
 }
 
 func (w *wireHost) encodeRequest(r *Request) error {
+	if t := r.template; t != nil {
+		w.request.b = append(w.request.b[:0], t.before...)
+		w.request.str(r.URL)
+		w.request.b = append(w.request.b, t.after...)
+		return nil
+	}
 	o := w.message()
 	o.str("method", r.Method)
 	o.str("url", r.URL)
+	return encodeAfterURL(o, r)
+}
+
+// encodeAfterURL adds what follows a request's URL.
+func encodeAfterURL(o object, r *Request) error {
 	o.strs("headers", r.Headers)
 	if r.Data != nil && r.Body != nil {
 		return NewError(KindInvalidArgument, "a request has both Data and Body")

@@ -144,6 +144,11 @@ func TestErrorRepliesAreTold(t *testing.T) {
 }
 
 func TestManifest(t *testing.T) {
+	for _, member := range []string{`"version":"1\u001b"`, `"description":"a\nb"`, `"hosts":["a\tb"]`, `"memory":-1`} {
+		if _, err := abi.ParseManifest([]byte(`{"name":"a",` + member + `}`)); !errors.Is(err, abi.ErrMalformed) {
+			t.Errorf("%s: %v", member, err)
+		}
+	}
 	m, err := abi.ParseManifest([]byte(`{"name":"a-1_b","abilities":["move","levitate","parts"],"later":1}`))
 	if err != nil || m.Caps() != abi.AbilityMove|abi.AbilityParts {
 		t.Errorf("%+v, %v", m, err)

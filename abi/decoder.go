@@ -133,11 +133,11 @@ func (d *decoder) code() byte {
 	if d.err != nil {
 		return msgpcode.Nil
 	}
-	c, err := d.dec.PeekCode()
-	if err != nil {
+	if d.in.pos == len(d.in.b) {
 		d.fail("it ends early")
+		return msgpcode.Nil
 	}
-	return c
+	return d.in.b[d.in.pos]
 }
 
 // message decodes the fields of m. onError, when not nil, is called for the key "err".
@@ -181,6 +181,10 @@ func (d *decoder) mapLen() int {
 		d.fail("0x%02x where a map begins", c)
 		return 0
 	}
+	if msgpcode.IsFixedMap(c) { // nearly all: no need of the library, here and below
+		d.in.pos++
+		return d.count(int(c&msgpcode.FixedMapMask), 2, nil)
+	}
 	n, err := d.dec.DecodeMapLen()
 	return d.count(n, 2, err)
 }
@@ -194,6 +198,10 @@ func (d *decoder) arrayLen(size int) int {
 	if !msgpcode.IsFixedArray(c) && c != msgpcode.Array16 && c != msgpcode.Array32 {
 		d.fail("0x%02x where an array begins", c)
 		return 0
+	}
+	if msgpcode.IsFixedArray(c) {
+		d.in.pos++
+		return d.count(int(c&msgpcode.FixedArrayMask), size, nil)
 	}
 	n, err := d.dec.DecodeArrayLen()
 	return d.count(n, size, err)
@@ -211,9 +219,17 @@ func (d *decoder) count(n, size int, err error) int {
 	return 0
 }
 
-// raw returns the content of a str or bin, without copying it.
+// raw returns the content of a str or bin, without copying it. code has told that one
+// begins.
 func (d *decoder) raw() []byte {
-	n, err := d.dec.DecodeBytesLen()
+	var n int
+	var err error
+	if c := d.in.b[d.in.pos]; msgpcode.IsFixedString(c) {
+		n = int(c & msgpcode.FixedStrMask)
+		d.in.pos++
+	} else {
+		n, err = d.dec.DecodeBytesLen()
+	}
 	switch {
 	case err != nil:
 		d.fail("it ends early")
@@ -237,7 +253,11 @@ func (d *decoder) key() []byte {
 	return d.raw()
 }
 
-func (d *decoder) str() string {
+func (d *decoder) str() string { return d.strLike("") }
+
+// strLike is str that returns old when it is the same: one request is much like another,
+// and most of what it says need not be allocated again.
+func (d *decoder) strLike(old string) string {
 	if c := d.code(); d.err == nil && !msgpcode.IsString(c) {
 		d.fail("0x%02x where a string begins", c)
 	}
@@ -248,6 +268,9 @@ func (d *decoder) str() string {
 	if !utf8.Valid(b) {
 		d.fail("a string that is not UTF-8")
 		return ""
+	}
+	if string(b) == old {
+		return old
 	}
 	return string(b)
 }
@@ -275,6 +298,10 @@ func (d *decoder) int() int64 {
 	if !msgpcode.IsFixedNum(c) && (c < msgpcode.Uint8 || c > msgpcode.Int64) {
 		d.fail("0x%02x where an integer begins", c)
 		return 0
+	}
+	if msgpcode.IsFixedNum(c) {
+		d.in.pos++
+		return int64(int8(c))
 	}
 	if c == msgpcode.Uint64 {
 		n, err := d.dec.DecodeUint64()
@@ -315,14 +342,18 @@ func (d *decoder) bool() bool {
 	return c == msgpcode.True
 }
 
-// strings appends an array of str to dst.
+// strings appends an array of str to dst. What dst had room for is there to be used again.
 func (d *decoder) strings(dst []string) []string {
 	n := d.arrayLen(1)
 	if dst == nil {
 		dst = make([]string, 0, n)
 	}
 	for range n {
-		dst = append(dst, d.str())
+		old := ""
+		if i := len(dst); i < cap(dst) {
+			old = dst[:i+1][i]
+		}
+		dst = append(dst, d.strLike(old))
 		if d.err != nil {
 			return nil
 		}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
 // Append appends the encoding of m to dst: keys in the order of docs/abi.md, those with
@@ -58,11 +59,18 @@ func (e *encoder) begin(present ...bool) {
 	_ = e.enc.EncodeMapLen(n)
 }
 
-func (e *encoder) key(k string) { _ = e.enc.EncodeString(k) }
+func (e *encoder) key(k string) { e.text(k) }
 
 func (e *encoder) array(n int) { _ = e.enc.EncodeArrayLen(n) }
 
-func (e *encoder) text(s string) { _ = e.enc.EncodeString(s) }
+// text needs the library for long strings only.
+func (e *encoder) text(s string) {
+	if len(s) <= int(msgpcode.FixedStrMask) {
+		e.out.b = append(append(e.out.b, byte(msgpcode.FixedStrLow)|byte(len(s))), s...)
+		return
+	}
+	_ = e.enc.EncodeString(s)
+}
 
 func (e *encoder) bytes(b []byte) {
 	_ = e.enc.EncodeBytesLen(len(b))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Manifest is what a guest says of itself: the JSON object of DescribeReply.
@@ -46,8 +47,30 @@ func ParseManifest(b []byte) (*Manifest, error) {
 	if m.Name == "" || len(m.Name) > 64 || strings.Trim(m.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 		return nil, fmt.Errorf("%w: the manifest's name %q is not 1 to 64 lower-case letters, digits, '-' or '_'", ErrMalformed, m.Name)
 	}
+	if err := m.checkTexts(); err != nil {
+		return nil, fmt.Errorf("%w: the manifest: %w", ErrMalformed, err)
+	}
+	if m.Memory < 0 {
+		return nil, fmt.Errorf("%w: the manifest's memory is %d", ErrMalformed, m.Memory)
+	}
 	if m.Instances != 0 && m.Instances != 1 {
 		return nil, fmt.Errorf("%w: the manifest's instances is %d, neither 1 nor absent", ErrMalformed, m.Instances)
 	}
 	return &m, nil
+}
+
+// maxHosts is the most origins that a manifest names: services of one operator are a few.
+const maxHosts = 64
+
+// checkTexts holds what is shown to people to one printable line each.
+func (m *Manifest) checkTexts() error {
+	if len(m.Hosts) > maxHosts {
+		return fmt.Errorf("%d hosts, more than %d", len(m.Hosts), maxHosts)
+	}
+	for _, s := range append([]string{m.Version, m.Description}, m.Hosts...) {
+		if len(s) > MaxText || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return fmt.Errorf("%.80q is not one printable line of at most %d bytes", s, MaxText)
+		}
+	}
+	return nil
 }

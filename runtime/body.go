@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -19,13 +20,17 @@ type body struct {
 	*egress.Body
 	d      *driver
 	status int
-	begin  int64 // where in the object the body begins; -1 when the response does not say
+	begin  int64  // where in the object the body begins; -1 when the response does not say
+	ranged string // what it says
 	closed atomic.Bool
 }
 
 // newBody takes over the body of resp, whatever comes of it.
 func (d *driver) newBody(resp *egress.Response) (*body, error) {
 	b := &body{Body: resp.Body, d: d, status: resp.Status, begin: bodyBegin(resp)}
+	if b.begin < 0 && b.status == http.StatusPartialContent {
+		b.ranged = fmt.Sprintf("Content-Range %q, type %q, %d bytes", clip(resp.Header.Get("Content-Range"), 80), clip(resp.Header.Get("Content-Type"), 80), resp.Length)
+	}
 	d.m.bodies.Add(1)
 	if d.bodies.Add(1) > int64(d.m.cfg.MaxOpenBodies) {
 		_ = b.Close() // the limit is the error to tell
@@ -35,17 +40,22 @@ func (d *driver) newBody(resp *egress.Response) (*body, error) {
 	return b, nil
 }
 
-// bodyBegin tells the position from which a response has the object.
+// bodyBegin tells the position from which a response has the object; -1 when it does not
+// say, or contradicts itself.
 func bodyBegin(resp *egress.Response) int64 {
 	switch resp.Status {
 	case http.StatusOK:
 		return 0
 	case http.StatusPartialContent:
 		unit, rest, _ := strings.Cut(resp.Header.Get("Content-Range"), " ")
-		first, _, ok := strings.Cut(rest, "-")
-		n, err := strconv.ParseInt(first, 10, 64)
-		if ok && err == nil && n >= 0 && strings.EqualFold(unit, "bytes") {
-			return n
+		bounds, _, _ := strings.Cut(rest, "/")
+		first, last, _ := strings.Cut(bounds, "-")
+		begin, err := strconv.ParseUint(first, 10, 63)
+		end, endErr := strconv.ParseUint(last, 10, 63)
+		several := strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "multipart/byteranges")
+		fits := err == nil && endErr == nil && begin <= end && (resp.Length < 0 || uint64(resp.Length) == end-begin+1)
+		if fits && strings.EqualFold(unit, "bytes") && !several {
+			return int64(begin)
 		}
 	}
 	return -1
@@ -67,7 +77,7 @@ func (b *body) checkRead(off, length int64) error {
 	case b.status != http.StatusOK && b.status != http.StatusPartialContent:
 		return storagedriver.Errorf(storagedriver.KindCorrupt, "the guest answered a read with the body of a response of status %d", b.status)
 	case b.begin < 0:
-		return storagedriver.NewError(storagedriver.KindCorrupt, "the backend answered 206 without a Content-Range in bytes")
+		return storagedriver.Errorf(storagedriver.KindCorrupt, "the backend answered 206 with a body that is not the range it names (%s)", b.ranged)
 	case at != off:
 		return storagedriver.Errorf(storagedriver.KindCorrupt, "the backend answered from offset %d, asked for %d", at, off)
 	case b.Left() >= 0 && b.Left() < length:

@@ -38,14 +38,7 @@ func (m *Module) Open(ctx context.Context, parameters map[string]any) (storagedr
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{m: m, name: m.manifest.Name, params: params, held: map[*body]struct{}{}}
-	if len(secrets) > 0 {
-		pairs := make([]string, 0, 2*len(secrets))
-		for _, s := range secrets {
-			pairs = append(pairs, s, "(secret)")
-		}
-		d.secrets = strings.NewReplacer(pairs...)
-	}
+	d := &driver{m: m, name: m.manifest.Name, params: params, secrets: newReplacer(secrets), held: map[*body]struct{}{}}
 	cfg := m.cfg
 	d.client = egress.NewClient(egress.Config{
 		Policy: m.policy, ConnectTimeout: cfg.ConnectTimeout, FirstByteTimeout: cfg.FirstByteTimeout, IdleTimeout: cfg.IdleTimeout,

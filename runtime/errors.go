@@ -46,7 +46,7 @@ func (e *GuestError) Unwrap() error { return e.err }
 
 // guestFailure makes the error of a call that broke the guest.
 func (in *instance) guestFailure(op abi.Op, err error) error {
-	g := &GuestError{Op: op.String(), Reason: in.d.clean(err.Error(), 512), Stderr: in.d.cleanLines(in.stderr.text(), abi.MaxText),
+	g := &GuestError{Op: op.String(), Reason: in.d.clean(err.Error(), 512), Stderr: in.d.cleanLines(lastLines(in.d.hideSecrets(string(in.stderr.b))), abi.MaxText),
 		words: in.d.clean(in.stderr.lastWords(), 512), err: err}
 	var trap *engine.Trap
 	if errors.As(err, &trap) {
@@ -81,14 +81,15 @@ func (in *instance) replyError(e *abi.Error) error {
 
 // wireError makes the reply that tells a guest of err.
 func wireError(err error) *abi.Error {
-	e := &abi.Error{Kind: abi.Kind(storagedriver.KindOf(err)), Temporary: storagedriver.IsTemporary(err), Message: clip(err.Error(), abi.MaxText)}
+	e := &abi.Error{Kind: abi.Kind(storagedriver.KindOf(err)), Temporary: storagedriver.IsTemporary(err), Message: err.Error()}
 	var classified *storagedriver.Error
 	if errors.As(err, &classified) {
 		e.After = classified.RetryAfter.Milliseconds()
 		if classified.Err != nil {
-			e.Message = clip(classified.Err.Error(), abi.MaxText) // the kind travels by itself
+			e.Message = classified.Err.Error() // the kind travels by itself
 		}
 	}
+	e.Message = clip(strings.ToValidUTF8(e.Message, "?"), abi.MaxText) // it may quote the backend
 	return e
 }
 
@@ -118,7 +119,7 @@ func clip(s string, n int) string {
 
 // clean makes one printable line of at most n bytes of a guest's text.
 func (d *driver) clean(s string, n int) string {
-	s = d.hideSecrets(clip(s, 4*n))
+	s = clip(d.hideSecrets(s), 4*n) // in this order: half a secret is not found
 	if strings.IndexFunc(s, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) >= 0 {
 		q := strconv.Quote(s)
 		s = strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)

@@ -21,15 +21,14 @@ func (in *instance) http(request []byte) (abi.Message, error) {
 	if len(m.Data) > 0 && len(m.Body) > 0 {
 		return nil, storagedriver.NewError(storagedriver.KindInvalidArgument, "http: both data and body")
 	}
-	if err := checkMax(m.Max); err != nil {
+	if err := checkAnswer(m.Max, m.Want); err != nil {
 		return nil, err
 	}
 	r := egress.Request{Method: m.Method, URL: m.URL, Headers: m.Headers}
 	var parts *sequence
 	switch {
 	case len(m.Data) > 0:
-		r.Size, r.Open = int64(len(m.Data)), storagedriver.BytesSource(m.Data).Open
-		m.Data = nil // net/http's now
+		r.Data, m.Data = m.Data, nil // net/http's now
 	case len(m.Body) > 0:
 		var err error
 		if parts, err = in.sequence(m.Body); err != nil {
@@ -38,18 +37,21 @@ func (in *instance) http(request []byte) (abi.Message, error) {
 		r.Size, r.Once, r.Open = parts.size, parts.once, parts.open
 	}
 	resp, err := in.d.client.Do(in.ctx, &r)
+	if parts != nil && (err != nil || r.Size == 0) { // nobody opens, and closes, an empty body
+		parts.drop()
+	}
 	if err != nil {
-		if parts != nil {
-			parts.drop()
-		}
 		return nil, err
 	}
 	return in.answerHTTP(resp, m.Max, m.Want, m.All)
 }
 
-func checkMax(limit int64) error {
+func checkAnswer(limit int64, want []string) error {
 	if limit > abi.MaxInline {
 		return storagedriver.Errorf(storagedriver.KindInvalidArgument, "max is %d, more than %d", limit, abi.MaxInline)
+	}
+	if len(want) > abi.MaxHeaders {
+		return storagedriver.Errorf(storagedriver.KindLimit, "%d wanted headers, more than %d", len(want), abi.MaxHeaders)
 	}
 	return nil
 }
@@ -61,7 +63,10 @@ func (in *instance) answerHTTP(resp *egress.Response, limit int64, want []string
 	if all {
 		m.Headers = allHeaders(m.Headers, resp)
 	} else {
-		for _, name := range want {
+		for i, name := range want {
+			if slices.ContainsFunc(want[:i], func(before string) bool { return strings.EqualFold(before, name) }) {
+				continue // the response's headers fit into a message once
+			}
 			for _, value := range resp.Header[textproto.CanonicalMIMEHeaderKey(name)] {
 				m.Headers = append(m.Headers, strings.ToLower(name), strings.ToValidUTF8(value, "?"))
 			}

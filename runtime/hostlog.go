@@ -54,7 +54,7 @@ func (d *driver) log(level slog.Level, text []byte) {
 		logger.Warn("lines of a guest's log were dropped", "driver", d.Name(), "lines", dropped)
 	}
 	if ok {
-		logger.Log(context.Background(), level, d.clean(string(text[:min(len(text), abi.MaxText)]), abi.MaxText), "driver", d.Name())
+		logger.Log(context.Background(), level, d.clean(string(text[:min(len(text), 4*abi.MaxText)]), abi.MaxText), "driver", d.Name())
 	}
 }
 
@@ -106,12 +106,12 @@ func (t *tail) write(p []byte) {
 	}
 }
 
-// text returns at most MaxText bytes, from the begin of a line where something was cut.
-func (t *tail) text() string {
-	if len(t.b) <= abi.MaxText {
-		return string(t.b)
+// lastLines returns at most MaxText bytes, from the begin of a line where something was cut.
+func lastLines(s string) string {
+	if len(s) <= abi.MaxText {
+		return s
 	}
-	s := string(t.b[len(t.b)-abi.MaxText:])
+	s = s[len(s)-abi.MaxText:]
 	if _, rest, ok := strings.Cut(s, "\n"); ok {
 		return rest
 	}

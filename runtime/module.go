@@ -89,6 +89,9 @@ func Compile(ctx context.Context, name string, wasm []byte, cfg Config) (_ *Modu
 	if m.shape, err = checkModule(wasm, functions, cfg.MemoryLimit); err != nil {
 		return nil, invalidModule(name, err)
 	}
+	if wasm, err = engine.LimitTables(wasm); err != nil {
+		return nil, invalidModule(name, err)
+	}
 	if cfg.CacheDir != "" {
 		if err := engine.PrivateDir(cfg.CacheDir); err != nil {
 			return nil, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the compile cache: %w", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	goruntime "runtime"
 	"sync"
 	"testing"
 	"time"
@@ -149,4 +150,29 @@ func TestAnEarlyAnswerDoesNotHold(t *testing.T) {
 		cancel()
 		t.Run(path, func(t *testing.T) { wantKind(t, err, storagedriver.KindUnavailable) })
 	}
+}
+
+// foreign is a context that is not the standard library's: a child of it that is never
+// cancelled is a goroutine, which is found when the tests end.
+type foreign struct {
+	context.Context
+	done chan struct{}
+}
+
+func (f foreign) Done() <-chan struct{} { return f.done }
+
+func TestRequestsLeaveNothingWithTheContext(t *testing.T) {
+	d, s, _ := open(t, runtime.Config{}, nil)
+	s.set("/first", unique(1000))
+	ctx := foreign{context.Background(), make(chan struct{})}
+	for _, path := range []string{"/a", "/a-spliced", "/chunked-spliced", "/empty-written", "/a-joined"} {
+		if err := d.Put(ctx, path, storagedriver.BytesSource(unique(100_000))); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	wantKind(t, d.Put(ctx, "/x-dropped", storagedriver.BytesSource("1")), storagedriver.KindConflict)
+	eventually(t, "no goroutine waits for the context", func() bool {
+		buf := make([]byte, 1<<20)
+		return !bytes.Contains(buf[:goruntime.Stack(buf, true)], []byte("propagateCancel"))
+	})
 }

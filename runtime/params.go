@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -25,16 +29,16 @@ type parameters struct {
 
 // property is what is read of a parameter's schema, for coercion and for messages.
 type property struct {
-	Type        any    `json:"type"` // a string or an array of strings
-	Enum        []any  `json:"enum"`
-	Minimum     *any   `json:"minimum"`
-	Maximum     *any   `json:"maximum"`
-	MinLength   *int   `json:"minLength"`
-	MaxLength   *int   `json:"maxLength"`
-	Pattern     string `json:"pattern"`
-	Format      string `json:"format"`
-	WriteOnly   bool   `json:"writeOnly"`
-	Description string `json:"description"`
+	Type        any          `json:"type"` // a string or an array of strings
+	Enum        []any        `json:"enum"`
+	Minimum     *json.Number `json:"minimum"`
+	Maximum     *json.Number `json:"maximum"`
+	MinLength   *int         `json:"minLength"`
+	MaxLength   *int         `json:"maxLength"`
+	Pattern     string       `json:"pattern"`
+	Format      string       `json:"format"`
+	WriteOnly   bool         `json:"writeOnly"`
+	Description string       `json:"description"`
 }
 
 const schemaURL = "berth:parameters"
@@ -67,6 +71,9 @@ func newParameters(raw json.RawMessage) (*parameters, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the manifest's schema: %w", err)
 	}
+	if key := reference(doc); key != "" {
+		return nil, fmt.Errorf("the manifest's schema has a %q: write out what it refers to", key)
+	}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(noSchemas{})
 	c.AssertFormat()
@@ -83,6 +90,30 @@ func newParameters(raw json.RawMessage) (*parameters, error) {
 	}
 	slices.Sort(p.names)
 	return p, nil
+}
+
+// reference returns a keyword by which a schema refers to another, or "". A short schema
+// of references to references can take for ever to validate.
+func reference(schema any) string {
+	switch v := schema.(type) {
+	case map[string]any:
+		for key, value := range v {
+			_, isText := value.(string)
+			if isText && (key == "$ref" || key == "$dynamicRef" || key == "$recursiveRef") {
+				return key
+			}
+			if key := reference(value); key != "" {
+				return key
+			}
+		}
+	case []any:
+		for _, value := range v {
+			if key := reference(value); key != "" {
+				return key
+			}
+		}
+	}
+	return ""
 }
 
 func badParameter(format string, args ...any) error {
@@ -150,11 +181,25 @@ func (p *parameters) explain(err error) error {
 	return badParameter("parameter %q must be %s", name, p.properties[name].describe())
 }
 
+// visible is for strings.Map.
+func visible(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return utf8.RuneError
+}
+
+// printable makes one line of a text of the manifest's.
+func printable(s string) string {
+	q := strconv.Quote(clip(s, 512))
+	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}
+
 func (p *parameters) allowed() string {
 	if len(p.names) == 0 {
 		return "none"
 	}
-	return strings.Join(p.names, ", ")
+	return printable(strings.Join(p.names, ", "))
 }
 
 func (p property) types() []string {
@@ -181,7 +226,7 @@ func (p property) describe() string {
 			b, _ := json.Marshal(v) // it came from JSON
 			list[i] = string(b)
 		}
-		return "one of " + strings.Join(list, ", ")
+		return "one of " + printable(strings.Join(list, ", "))
 	}
 	article := map[string]string{"integer": "an integer", "number": "a number", "boolean": "true or false", "string": "a string", "array": "a list", "object": "a map"}
 	var names []string
@@ -208,13 +253,13 @@ func (p property) describe() string {
 		add(" of at most %d characters", *p.MaxLength)
 	}
 	if p.Format != "" {
-		add(" in the format %s", p.Format)
+		add(" in the format %s", printable(p.Format))
 	}
 	if p.Pattern != "" {
-		add(" that matches %s", p.Pattern)
+		add(" that matches %s", clip(strings.Map(visible, p.Pattern), 512)) // its backslashes stay
 	}
 	if p.Description != "" {
-		add(" (%s)", p.Description)
+		add(" (%s)", printable(p.Description))
 	}
 	return text
 }
@@ -264,11 +309,13 @@ func coerceTo(v any, t string) (any, bool) {
 		if isText {
 			return text, true
 		}
-		switch v.(type) {
-		case map[string]any, []any:
+		if r := reflect.ValueOf(v); r.Kind() == reflect.String {
+			return r.String(), true // of a type of its own
+		}
+		if isJSON(v, '{') || isJSON(v, '[') || isJSON(v, '"') { // []byte is one of the last
 			return nil, false
 		}
-		return fmt.Sprint(v), true // YAML reads 1234 and true where a string was meant
+		return scalarText(v), true // YAML reads 1234 and true where a string was meant
 	case "boolean":
 		if isText {
 			b, err := strconv.ParseBool(strings.TrimSpace(text))
@@ -328,8 +375,9 @@ func coerceNumber(v any, integer bool) (any, bool) {
 	return f, true
 }
 
-// appendSecrets collects the strings of a secret value, in it and as JSON writes them.
-// Very short ones would make every text unreadable and hide nothing.
+// appendSecrets collects the strings of a secret value: whole, each line of it, and each of
+// these as JSON, Go and URLs write it. Very short ones would make every text unreadable and
+// hide nothing.
 func appendSecrets(list []string, v any) []string {
 	switch v := v.(type) {
 	case map[string]any:
@@ -341,14 +389,49 @@ func appendSecrets(list []string, v any) []string {
 			list = appendSecrets(list, e)
 		}
 	default:
-		s := fmt.Sprint(v)
-		if len(s) < 4 {
-			return list
-		}
-		list = append(list, s)
-		if q := strconv.Quote(s); q[1:len(q)-1] != s {
-			list = append(list, q[1:len(q)-1])
+		whole := scalarText(v)
+		list = appendSpellings(list, whole)
+		if strings.Contains(whole, "\n") {
+			for line := range strings.SplitSeq(whole, "\n") {
+				list = appendSpellings(list, strings.TrimRight(line, "\r"))
+			}
 		}
 	}
 	return list
+}
+
+func appendSpellings(list []string, s string) []string {
+	if len(s) < 4 {
+		return list
+	}
+	quoted := strconv.Quote(s)
+	inJSON, _ := json.Marshal(s) // a string always has a JSON form
+	for _, spelling := range []string{s, quoted[1 : len(quoted)-1], string(inJSON[1 : len(inJSON)-1]), url.QueryEscape(s), url.PathEscape(s)} {
+		if !slices.Contains(list, spelling) {
+			list = append(list, spelling)
+		}
+	}
+	return list
+}
+
+// newReplacer hides secrets in a text; nil when there are none. The longest come first: one
+// that another begins with must not leave the other's end.
+func newReplacer(secrets []string) *strings.Replacer {
+	if len(secrets) == 0 {
+		return nil
+	}
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(secrets))
+	for _, s := range secrets {
+		pairs = append(pairs, s, "(secret)")
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// scalarText writes a string, number or boolean as a person would.
+func scalarText(v any) string {
+	if f, ok := v.(float64); ok { // what JSON makes of 12345678
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
 }

@@ -40,7 +40,7 @@ func TestParametersAreCoerced(t *testing.T) {
 		{"tags", "a, b,,c", `["a","b","c"]`}, {"tags", []any{"a"}, `["a"]`}, {"tags", []string{"a"}, `["a"]`}, {"tags", "", `[]`},
 		{"options", map[any]any{"a": map[any]any{1: "b"}}, `{"a":{"1":"b"}}`}, {"options", map[string]any{}, `{}`},
 		{"mode", "fancy", `"fancy"`}, {"endpoint", 1234, `"1234"`}, {"endpoint", true, `"true"`}, {"either", "7", "7"}, {"either", "x", `"x"`},
-		{"chunksize", nil, ""},
+		{"chunksize", nil, ""}, {"endpoint", 12345678.0, `"12345678"`}, {"endpoint", json.Number("1"), `"1"`},
 	} {
 		given := map[string]any{"endpoint": "e", c.name: c.in}
 		raw, _, err := p.decode(given)

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
@@ -12,16 +13,19 @@ import (
 // sink is a request whose body the guest writes. The last byte of a body of known length is
 // held back until the guest finishes it: a request dropped before must not be complete.
 type sink struct {
-	request egress.Request
-	client  *egress.Client
-	ctx     context.Context
-	cancel  context.CancelFunc
-	w       *io.PipeWriter // nil when the body is empty
-	written int64          // the byte held back included
-	held    []byte         // at most one byte
-	done    chan struct{}  // closed when resp and err are there
-	resp    *egress.Response
-	err     error
+	request  egress.Request
+	client   *egress.Client
+	ctx      context.Context
+	cancel   context.CancelFunc
+	r        *io.PipeReader
+	w        *io.PipeWriter // nil when the body is empty
+	patience time.Duration  // how long the guest may go on sending after the answer
+	late     *time.Timer    // ends that
+	written  int64          // the byte held back included
+	held     []byte         // at most one byte
+	done     chan struct{}  // closed when resp and err are there
+	resp     *egress.Response
+	err      error
 }
 
 var errAborted error = storagedriver.NewError(storagedriver.KindCanceled, "the request was not finished")
@@ -35,7 +39,7 @@ func (in *instance) httpBegin(request []byte) (abi.Message, error) {
 	if m.Size < -1 {
 		return nil, storagedriver.Errorf(storagedriver.KindInvalidArgument, "http_begin: a size of %d", m.Size)
 	}
-	s := &sink{client: in.d.client, done: make(chan struct{}),
+	s := &sink{client: in.d.client, done: make(chan struct{}), patience: in.d.m.cfg.FirstByteTimeout,
 		request: egress.Request{Method: m.Method, URL: m.URL, Headers: m.Headers, Size: m.Size, Once: true}}
 	if err := in.d.client.Check(&s.request); err != nil {
 		return nil, err
@@ -45,13 +49,13 @@ func (in *instance) httpBegin(request []byte) (abi.Message, error) {
 		return nil, err
 	}
 	s.ctx, s.cancel = context.WithCancel(in.ctx)
+	s.request.Ended = s.cancel
 	if m.Size != 0 { // an empty body is complete from the start: that request begins when it is finished
-		r, w := io.Pipe()
-		s.w = w
+		s.r, s.w = io.Pipe()
 		s.request.Open = func(ctx context.Context) (io.ReadCloser, error) {
 			// Reading a pipe honours no context by itself; the exchange's always ends.
-			context.AfterFunc(ctx, func() { _ = r.CloseWithError(errAborted) })
-			return r, nil
+			context.AfterFunc(ctx, func() { _ = s.r.CloseWithError(errAborted) })
+			return s.r, nil
 		}
 		go s.run()
 	}
@@ -60,6 +64,13 @@ func (in *instance) httpBegin(request []byte) (abi.Message, error) {
 
 func (s *sink) run() {
 	s.resp, s.err = s.client.Do(s.ctx, &s.request)
+	switch {
+	case s.r == nil:
+	case s.err != nil:
+		_ = s.r.CloseWithError(errAborted) // it may not have come to opening the body
+	default:
+		s.late = time.AfterFunc(s.patience, func() { _ = s.r.CloseWithError(errAborted) })
+	}
 	close(s.done)
 }
 
@@ -111,6 +122,9 @@ func (s *sink) finish() (*egress.Response, error) {
 		_ = s.w.Close()    // never fails
 	}
 	<-s.done
+	if s.late != nil {
+		s.late.Stop()
+	}
 	if s.err != nil {
 		s.cancel()
 		return nil, s.err
@@ -127,6 +141,9 @@ func (s *sink) abort() {
 	}
 	_ = s.w.CloseWithError(errAborted) // never fails
 	<-s.done
+	if s.late != nil {
+		s.late.Stop()
+	}
 	if s.resp != nil {
 		_ = s.resp.Body.Close() // nobody wants the response
 	}
@@ -138,7 +155,7 @@ func (in *instance) httpFinish(request []byte) (abi.Message, error) {
 	if err := decode(request, &m); err != nil {
 		return nil, err
 	}
-	if err := checkMax(m.Max); err != nil {
+	if err := checkAnswer(m.Max, m.Want); err != nil {
 		return nil, err
 	}
 	sl, err := in.table.want(m.Sink, kindSink)

@@ -16,8 +16,7 @@ const drainLimit = 16 << 10
 // drainTime bounds that: closing is not the place to wait for a slow line.
 const drainTime = 100 * time.Millisecond
 
-// Body is a response's body. It is used by one goroutine at a time, but Close may be
-// called while another goroutine reads.
+// Body is a response's body. It is used by one goroutine at a time, but for Abort.
 type Body struct {
 	x    *exchange
 	ctx  context.Context // what the exchange was given
@@ -36,9 +35,9 @@ func (b *Body) Left() int64 { return b.left }
 // Read reads from the network. When the context ends, or there is no progress for the
 // idle limit, it fails.
 func (b *Body) Read(p []byte) (int, error) {
-	b.x.steps.Add(1)
+	b.x.reads.Add(1)
 	n, err := b.r.Read(p)
-	b.x.steps.Add(1)
+	b.x.reads.Add(1)
 	b.read += int64(n)
 	if b.left > 0 {
 		b.left -= int64(n)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,7 +45,12 @@ type Client struct {
 	rt        *http.Transport
 	known     sync.Map // of written to Origin: what was found to be allowed
 	spellings atomic.Int64
+	closed    atomic.Bool
 }
+
+// bufferSize is that of a connection, in each direction: small messages take one system
+// call, with their headers.
+const bufferSize = 64 << 10
 
 // written is an origin as a URL has it.
 type written struct{ scheme, host string }
@@ -71,6 +77,8 @@ func NewClient(cfg Config) *Client {
 		IdleConnTimeout:        90 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: abi.MaxResponseHeaderBytes,
+		WriteBufferSize:        bufferSize,
+		ReadBufferSize:         bufferSize,
 		Protocols:              protocols,
 	}}
 }
@@ -83,14 +91,21 @@ func bounded(dial DialFunc, timeout time.Duration) DialFunc {
 	}
 }
 
-// Close closes idle connections. Those in use end with their requests.
-func (c *Client) Close() { c.rt.CloseIdleConnections() }
+// Close closes idle connections; those in use end with their requests. Requests made
+// afterwards are KindClosed.
+func (c *Client) Close() {
+	c.closed.Store(true)
+	c.rt.CloseIdleConnections()
+}
 
 // Request is a request to be made.
 type Request struct {
 	Method, URL string
 	// Headers are name, value, name, value, ...
 	Headers []string
+	// Data is a body in memory, and then Size and Open are not looked at. Nobody may change
+	// it any more: net/http may go on reading it after Do.
+	Data []byte
 	// Size is the length of the body; -1 when it is not known, and then it is chunked.
 	Size int64
 	// Open returns the body from its first byte; nil when there is none. It is called
@@ -98,6 +113,9 @@ type Request struct {
 	Open func(ctx context.Context) (io.ReadCloser, error)
 	// Once says that Open can be called once only.
 	Once bool
+	// Ended is called when Do has failed after Check, and when the response's body is
+	// closed; nil is nothing.
+	Ended func()
 }
 
 // Response is the answer to a Request. The caller closes Body, also when there is nothing
@@ -122,6 +140,9 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if c.closed.Load() { // a new connection would be kept when it is idle
+		return nil, storagedriver.NewError(storagedriver.KindClosed, "the driver is closed")
+	}
 	u, origin, err := c.check(r)
 	if err != nil {
 		return nil, err
@@ -130,28 +151,27 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &exchange{origin: origin}
+	x := &exchange{origin: origin, ended: r.Ended}
 	x.ctx, x.cancel = context.WithCancelCause(ctx)
-	req := &http.Request{Method: r.Method, URL: u, Host: u.Host, Header: h, ContentLength: r.Size,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
-	if r.Open != nil && r.Size != 0 {
-		if err := x.attach(req, r); err != nil {
-			x.cancel(err)
-			return nil, err
-		}
+	req := new(http.Request).WithContext(x.ctx)
+	req.Method, req.URL, req.Host, req.Header = r.Method, u, u.Host, h
+	req.Proto, req.ProtoMajor, req.ProtoMinor = "HTTP/1.1", 1, 1
+	if err := x.attach(req, r); err != nil {
+		x.end(err)
+		return nil, err
 	}
 	x.watch(c.cfg.FirstByteTimeout)
-	resp, err := c.rt.RoundTrip(req.WithContext(x.ctx))
+	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
 		err = x.failure(ctx, err)
 		x.end(err)
 		return nil, err
 	}
-	x.steps.Add(1) // even: nobody waits until the body is read
-	x.relimit(c.cfg.IdleTimeout)
-	out := &Response{Status: resp.StatusCode, Header: resp.Header, Length: resp.ContentLength}
+	x.answered(c.cfg.IdleTimeout)
+	out := &x.resp
+	*out = Response{Status: resp.StatusCode, Header: resp.Header, Length: resp.ContentLength, Body: &x.body}
 	out.NoBody = r.Method == http.MethodHead || resp.ContentLength == 0 || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
-	out.Body = &Body{x: x, ctx: ctx, r: resp.Body, left: resp.ContentLength}
+	x.body = Body{x: x, ctx: ctx, r: resp.Body, left: resp.ContentLength}
 	if out.NoBody {
 		out.Body.left = 0
 	}
@@ -159,11 +179,11 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 }
 
 func (c *Client) check(r *Request) (*url.URL, Origin, error) {
-	if !httpguts.ValidHeaderFieldName(r.Method) || r.Method == http.MethodConnect { // a method is a token, as a name is
+	if !httpguts.ValidHeaderFieldName(r.Method) || strings.EqualFold(r.Method, http.MethodConnect) { // a method is a token, as a name is
 		return nil, Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the method %q", r.Method)
 	}
 	u, err := url.Parse(r.URL)
-	if err != nil || u.Host == "" || u.Opaque != "" {
+	if err != nil || u.Host == "" || u.Opaque != "" || strings.Contains(u.RawQuery, " ") {
 		return nil, Origin{}, storagedriver.NewError(storagedriver.KindInvalidArgument, "the URL is not an absolute one")
 	}
 	if u.User != nil {

@@ -33,7 +33,8 @@ func TestOriginsAreNormalised(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %s", in, o, err, want)
 		}
 	}
-	for _, bad := range []string{"", "a", "//a", "ftp://a", "http://", "http://a/b", "http://a?b", "http://a#b", "http://u:p@a", "http://a:0", "http://a:65536", "http://*", "http:a", "http://a b", "http://a%00b"} {
+	for _, bad := range []string{"", "a", "//a", "ftp://a", "http://", "http://a/b", "http://a?b", "http://a#b", "http://u:p@a", "http://a:0", "http://a:65536", "http://*", "http:a", "http://a b", "http://a%00b",
+		"http://$(reboot)", "http://a;b", "http://ex\u00e4mple", "http://\u212a", "http://[fe80::1%25eth0]", "http://a\\@b", "http://" + strings.Repeat("a", 254)} {
 		if o, err := ParseOrigin(bad); storagedriver.KindOf(err) != storagedriver.KindInvalidArgument {
 			t.Errorf("%q: %v, %v", bad, o, err)
 		}
@@ -134,7 +135,7 @@ func TestOnlyAllowedOriginsAreDialled(t *testing.T) {
 func TestRequestsThatAreNone(t *testing.T) {
 	c := newClient(t, nil, time.Minute, "http://a")
 	for _, r := range []Request{{Method: "CONNECT", URL: "http://a/"}, {Method: "G T", URL: "http://a/"}, {URL: "http://a/"}, {Method: "GET", URL: "/a"},
-		{Method: "GET", URL: "http:a"}, {Method: "GET", URL: "http://u@a/"}, {Method: "GET", URL: "http://a/\x00"}, {Method: "GET", URL: "gopher://a/"}} {
+		{Method: "GET", URL: "http:a"}, {Method: "GET", URL: "http://u@a/"}, {Method: "GET", URL: "http://a/\x00"}, {Method: "connect", URL: "http://a/"}, {Method: "GET", URL: "http://a/?b HTTP/1.0"}, {Method: "GET", URL: "gopher://a/"}} {
 		if err := c.Check(&r); storagedriver.KindOf(err) != storagedriver.KindInvalidArgument {
 			t.Errorf("%+v: %v", r, err)
 		}
@@ -254,5 +255,66 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 	if len(rec.dialled) != 1 {
 		t.Errorf("%d connections for 10 requests", len(rec.dialled))
+	}
+}
+
+// slow is a body that has a byte and no more until it is closed.
+type slow struct {
+	first  bool
+	closed chan struct{}
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	if !s.first {
+		s.first = true
+		p[0] = 'x'
+		return 1, nil
+	}
+	<-s.closed
+	return 0, io.ErrClosedPipe
+}
+
+// TestSendingDoesNotCountAsReading has an answer while the request is still being sent: how
+// long nobody reads does not matter then, and how long somebody does, does.
+func TestSendingDoesNotCountAsReading(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		_, _ = io.ReadFull(r.Body, make([]byte, 1))
+		_, _ = w.Write([]byte("y"))
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
+	defer s.Close()
+	const limit = 80 * time.Millisecond
+	c := newClient(t, nil, limit, s.URL)
+	closed := make(chan struct{})
+	resp, err := c.Do(t.Context(), &Request{Method: "PUT", URL: s.URL, Size: 1000, Once: true, Open: func(ctx context.Context) (io.ReadCloser, error) {
+		context.AfterFunc(ctx, func() { close(closed) })
+		return io.NopCloser(&slow{closed: closed}), nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle := time.NewTimer(4 * limit)
+	<-idle.C
+	if cause := context.Cause(resp.Body.x.ctx); cause != nil {
+		t.Errorf("while nobody read: %v", cause)
+	}
+	if n, err := resp.Body.Read(make([]byte, 10)); n != 1 || err != nil {
+		t.Errorf("after a while: %d, %v", n, err)
+	}
+	if _, err := resp.Body.Read(make([]byte, 10)); storagedriver.KindOf(err) != storagedriver.KindUnavailable || !strings.Contains(err.Error(), "no progress") {
+		t.Errorf("waiting for more: %v", err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAClosedClientMakesNoRequests(t *testing.T) {
+	c := newClient(t, nil, time.Minute, "http://127.0.0.1:1")
+	c.Close()
+	if _, err := c.Do(t.Context(), &Request{Method: "GET", URL: "http://127.0.0.1:1"}); storagedriver.KindOf(err) != storagedriver.KindClosed {
+		t.Errorf("%v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -17,12 +18,16 @@ type exchange struct {
 	origin Origin
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	resp   Response // here, and body, so as to be allocated together
+	body   Body
 
 	timer *time.Timer
 	limit atomic.Int64  // no progress for so long ends it
-	steps atomic.Uint64 // odd while somebody waits for the network
+	sends atomic.Uint64 // odd while the other side is waited for, until it answers
+	reads atomic.Uint64 // 0 until then; odd while more of the response is waited for
 	seen  uint64        // steps when the timer last fired; the timer's alone
 	stuck int           // how often it fired since; the timer's alone
+	ended func()        // may be nil
 
 	mu   sync.Mutex
 	sent []*sentBody // bodies handed to net/http
@@ -35,14 +40,16 @@ const ticks = 4
 // watch begins the wait for the response, which may last for limit.
 func (x *exchange) watch(limit time.Duration) {
 	x.limit.Store(int64(limit))
-	x.steps.Store(1)
+	x.sends.Store(1)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.timer = time.AfterFunc(limit/ticks, x.tick)
 }
 
-// relimit changes the limit, from now on.
-func (x *exchange) relimit(limit time.Duration) {
+// answered ends the wait for the response: from now on waiting is reading, whatever is
+// still being sent, and it has another limit.
+func (x *exchange) answered(limit time.Duration) {
+	x.reads.Store(answeredBit)
 	if x.limit.Swap(int64(limit)) == int64(limit) {
 		return
 	}
@@ -51,8 +58,17 @@ func (x *exchange) relimit(limit time.Duration) {
 	x.timer.Reset(limit / ticks)
 }
 
+// answeredBit is in reads and never in sends.
+const answeredBit = 1 << 63
+
 func (x *exchange) tick() {
-	steps := x.steps.Load()
+	if x.ctx.Err() != nil {
+		return // also when nobody ever closes the body
+	}
+	steps := x.reads.Load()
+	if steps == 0 {
+		steps = x.sends.Load()
+	}
 	limit := time.Duration(x.limit.Load())
 	if steps != x.seen || steps%2 == 0 {
 		x.seen, x.stuck = steps, 0
@@ -73,20 +89,42 @@ func (x *exchange) tick() {
 func (x *exchange) end(cause error) {
 	x.cancel(cause)
 	x.mu.Lock()
-	x.timer.Stop()
-	x.timer = nil
+	if x.timer != nil {
+		x.timer.Stop()
+		x.timer = nil
+	}
 	sent := x.sent
 	x.sent = nil
 	x.mu.Unlock()
 	for _, b := range sent {
 		b.detach()
 	}
+	if x.ended != nil {
+		x.ended()
+	}
 }
+
+// inMemory is the longest body that is sent at once with its headers. There is no waiting
+// for more of it, so nobody watches its progress.
+const inMemory = bufferSize / 2
 
 // attach gives req the body of r.
 func (x *exchange) attach(req *http.Request, r *Request) error {
+	req.ContentLength = r.Size
+	source := r.Open
+	switch n := len(r.Data); {
+	case n > inMemory:
+		req.ContentLength, source = int64(n), storagedriver.BytesSource(r.Data).Open
+	case n > 0: // of types by which net/http knows that reading them is no waiting
+		req.ContentLength = int64(n)
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Data)), nil }
+		req.Body, _ = req.GetBody() // never fails
+		return nil
+	case r.Size == 0 || source == nil:
+		return nil
+	}
 	open := func() (io.ReadCloser, error) {
-		body, err := r.Open(x.ctx)
+		body, err := source(x.ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -138,9 +176,9 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	if b.r == nil {
 		return 0, storagedriver.NewError(storagedriver.KindClosed, "the request's body was closed")
 	}
-	b.x.steps.Add(1) // the other side took what it had; now the wait is for us
+	b.x.sends.Add(1) // the other side took what it had; now the wait is for us
 	n, err := b.r.Read(p)
-	b.x.steps.Add(1)
+	b.x.sends.Add(1)
 	if err != nil && err != io.EOF {
 		b.err = err
 	}

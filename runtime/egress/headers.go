@@ -28,7 +28,7 @@ func header(pairs []string) (http.Header, error) {
 	}
 	size := 0
 	h := make(http.Header, len(pairs)/2+1)
-	values := make([]string, len(pairs)/2)
+	values := make([]string, len(pairs)/2+1)
 	for i := 0; i < len(pairs); i += 2 {
 		name, value := textproto.CanonicalMIMEHeaderKey(pairs[i]), pairs[i+1]
 		size += len(name) + len(value)
@@ -49,7 +49,9 @@ func header(pairs []string) (http.Header, error) {
 		return nil, storagedriver.Errorf(storagedriver.KindLimit, "%d bytes of request headers, more than %d", size, abi.MaxHeaderBytes)
 	}
 	if _, ok := h["User-Agent"]; !ok {
-		h["User-Agent"] = []string{"berth"}
+		last := values[len(values)-1:]
+		last[0] = "berth"
+		h["User-Agent"] = last
 	}
 	return h, nil
 }

@@ -31,6 +31,22 @@ func ParseOrigin(s string) (Origin, error) {
 	return OriginOf(u)
 }
 
+// maxHost is the longest name that DNS has.
+const maxHost = 253
+
+// lower is for ASCII alone: Unicode has letters whose lower case is an ASCII one.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// clip keeps a message readable.
+func clip(s string) string { return s[:min(len(s), maxHost)] }
+
 // redact keeps a password in a mistyped origin out of the message.
 func redact(s string) string {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
@@ -41,7 +57,7 @@ func redact(s string) string {
 
 // OriginOf returns the origin of u; schemes other than http and https are KindInvalidArgument.
 func OriginOf(u *url.URL) (Origin, error) {
-	o := Origin{Scheme: strings.ToLower(u.Scheme), Host: strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")}
+	o := Origin{Scheme: strings.ToLower(u.Scheme), Host: strings.TrimSuffix(lower(u.Hostname()), ".")}
 	switch o.Scheme {
 	case "http":
 		o.Port = 80
@@ -57,11 +73,10 @@ func OriginOf(u *url.URL) (Origin, error) {
 		}
 		o.Port = uint16(n)
 	}
-	if o.Host == "" || strings.ContainsAny(o.Host, " \t\r\n\x00/\\@*%") {
-		return Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the host %q is not a name or an address", o.Host)
-	}
 	if ip := net.ParseIP(o.Host); ip != nil {
 		o.Host = ip.String()
+	} else if o.Host == "" || strings.Trim(o.Host, "abcdefghijklmnopqrstuvwxyz0123456789-._") != "" || len(o.Host) > maxHost {
+		return Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the host %q is neither an address nor a name of ASCII letters, digits, '-', '.' and '_' (write others in punycode, without a zone)", clip(o.Host))
 	}
 	return o, nil
 }

@@ -24,7 +24,7 @@ func PrivateDir(dir string) error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory", dir)
 	case info.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("%s may be written to by others (mode %04o): chmod 700 it", dir, info.Mode().Perm())
+		return fmt.Errorf("%s may be written to by others (mode %04o): remove it, or empty it and chmod 700 it", dir, info.Mode().Perm())
 	}
 	return ownedByUs(dir, info)
 }

@@ -1,0 +1,79 @@
+package runtime
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/berth-dev/storagedriver/abi"
+)
+
+func TestSecretsAreHidden(t *testing.T) {
+	key := "-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF==\n-----END KEY-----\n"
+	long := strings.Repeat("S", 3*abi.MaxText)
+	var secrets []string
+	for _, v := range []any{"abcd", "abcdEFGH", key, "p&ss/w<rd", long, map[string]any{"n": 87654321.0}} {
+		secrets = appendSecrets(secrets, v)
+	}
+	d := &driver{secrets: newReplacer(secrets)}
+	for text, parts := range map[string][]string{
+		"with abcdEFGH":                 {"EFGH"},
+		key:                             {"MIIE", "kqhk"},
+		"second line: kqhkiG9w0BAQEF==": {"kqhk"},
+		`{"key":"p\u0026ss/w\u003crd"}`: {"ss/w"},
+		"http://a/?p=p%26ss%2Fw%3Crd":   {"ss%2Fw"},
+		"87654321":                      {"8765"},
+		strings.Repeat("x", 4*512-10) + "abcdEFGH": {"abcd"},
+		long + long + long:                         {"SSSS"},
+	} {
+		for _, got := range []string{d.clean(text, 512), d.cleanLines(text, abi.MaxText)} {
+			for _, p := range parts {
+				if strings.Contains(got, p) {
+					t.Errorf("%.60q became %.60q, which has %q", text, got, p)
+				}
+			}
+		}
+	}
+}
+
+func TestTextsOfTheSchemaAreOneLine(t *testing.T) {
+	p, err := newParameters(json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{
+"size":{"type":"integer","minimum":5242880,"description":"a\nb\u001b[31m","pattern":"\u001b\\d"},"x\u001b":{}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, given := range []map[string]any{{"size": "x"}, {"size": 1}, {"colour": 1}} {
+		_, _, err := p.decode(given)
+		if err == nil || strings.ContainsAny(err.Error(), "\n\x1b") || given["size"] != nil && !strings.Contains(err.Error(), "at least 5242880") {
+			t.Errorf("%v: %v", given, err)
+		}
+	}
+	_, _, err = p.decode(map[string]any{"size": []string{"secret"}})
+	if err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSchemasRefuseReferences(t *testing.T) {
+	_, err := newParameters(json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{"a":{"$ref":"#/$defs/b"}},"$defs":{"b":{}}}`))
+	if err == nil || !strings.Contains(err.Error(), `"$ref"`) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestOneInstanceDoesNotFeedItself(t *testing.T) {
+	single, other := &pool{slots: make(chan struct{}, 1)}, &pool{slots: make(chan struct{}, 1), nested: make(chan struct{}, 1)}
+	ctx := other.feed(single.feed(t.Context()))
+	if _, err := single.lane(ctx); err == nil {
+		t.Error("it waits for itself")
+	}
+	if lane, err := other.lane(ctx); err != nil || lane != other.nested {
+		t.Error("a nested call takes the slot of a call that may wait for it", err)
+	}
+	if lane, err := single.lane(t.Context()); err != nil || lane != single.slots {
+		t.Error(err)
+	}
+	if lane, err := single.lane(other.feed(t.Context())); err != nil || lane != single.slots {
+		t.Error(err)
+	}
+}

@@ -53,8 +53,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	select {
 	case err := <-s.failed:
-		s.stop(s.Config.HTTP.DrainTimeout)
-		return err
+		return errors.Join(err, s.stop(s.Config.HTTP.DrainTimeout))
 	case <-ctx.Done():
 		return s.stop(s.Config.HTTP.DrainTimeout)
 	}

@@ -63,7 +63,7 @@ func concurrentMixed(e *env) {
 				return err
 			}
 			if info.Size() != c.size {
-				return fmt.Errorf("Stat %s: want %d bytes, got %d", p, c.size, info.Size())
+				return fmt.Errorf("stat of %s: want %d bytes, got %d", p, c.size, info.Size())
 			}
 			if _, err := e.d.List(e.ctx, e.path("dir")); err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/drivers/all"
@@ -112,7 +113,17 @@ type sandboxed struct {
 
 // Close implements storagedriver.StorageDriver.
 func (s *sandboxed) Close() error {
-	return errors.Join(s.StorageDriver.Close(), s.module.Close(context.Background()))
+	return errors.Join(s.StorageDriver.Close(), closeModule(s.module))
+}
+
+// closePatience is how long closing a module waits for calls under way. Callers end theirs first, so what
+// is left is a guest that computes, and the process is about to end.
+const closePatience = 10 * time.Second
+
+func closeModule(m *runtime.Module) error {
+	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
+	return m.Close(ctx)
 }
 
 // open loads the module at path and opens a driver from it.
@@ -123,7 +134,7 @@ func (c *composition) open(ctx context.Context, path string, config sandboxConfi
 	}
 	backend, err := module.Open(ctx, config.Parameters)
 	if err != nil {
-		return nil, closing(err, module.Close(context.WithoutCancel(ctx)))
+		return nil, closing(err, closeModule(module))
 	}
 	d := &sandboxed{layers.Complete(backend), module}
 	// Opening a module makes no request. A backend that refuses or cannot be reached is said

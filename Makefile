@@ -77,15 +77,19 @@ test: guests
 	  (cd $$module && $(GO) test $(RACE) -timeout 15m ./...) || failed="$$failed $$module"; \
 	done; \
 	[ -z "$$failed" ] || { echo "make test: failed in:$$failed" >&2; exit 1; }
-	@echo "make test: all passed$(if $(RACE), with -race, without -race). make test-servers adds pushes and pulls with skopeo, and crane, through bin/berth, killed and restarted (it installs skopeo and crane)."
+	@echo "make test: all passed$(if $(RACE), with -race, without -race). make test-servers adds pushes and pulls with skopeo and crane through bin/berth, killed and restarted, and the suite on Apache (it installs skopeo, crane and apache2)."
 
-## test-servers: the end-to-end tests with skopeo and crane, which it installs
+## test-servers: the tests with skopeo, crane and Apache's mod_dav, which it installs
 test-servers: guests build/e2e/berth $(CRANE)
-	@command -v skopeo >/dev/null || { \
+	@missing=; \
+	command -v skopeo >/dev/null || missing=skopeo; \
+	command -v apache2 >/dev/null || [ -x /usr/sbin/apache2 ] || missing="$$missing apache2"; \
+	[ -z "$$missing" ] || { \
 	  if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
-	  command -v apt-get >/dev/null || { echo "make test-servers: install skopeo: this system has no apt-get to install it with" >&2; exit 1; }; \
-	  $$as apt-get install -y --no-install-recommends skopeo || { $$as apt-get update && $$as apt-get install -y --no-install-recommends skopeo; }; \
+	  command -v apt-get >/dev/null || { echo "make test-servers: install $$missing: this system has no apt-get to install it with" >&2; exit 1; }; \
+	  $$as apt-get install -y --no-install-recommends $$missing || { $$as apt-get update && $$as apt-get install -y --no-install-recommends $$missing; }; \
 	}
+	cd testsuites/guests && $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m -run Apache .
 	BERTH_E2E_BINARY=$(CURDIR)/build/e2e/berth BERTH_E2E_CRANE=$(CRANE) BERTH_DRIVER_PATH=$(CURDIR)/bin \
 	  $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m ./testsuites/e2e/...
 

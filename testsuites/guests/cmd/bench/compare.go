@@ -12,7 +12,7 @@ import (
 
 // comparisons prints the table of pairs.
 func comparisons(ctx context.Context, e *environment, o options) error {
-	if err := prepare(ctx, e.sides[0]); err != nil {
+	if err := prepare(ctx, e.sides[0], e.content); err != nil {
 		return err
 	}
 	rounds, bulkRounds, slice := 11, 9, 250*time.Millisecond
@@ -20,13 +20,13 @@ func comparisons(ctx context.Context, e *environment, o options) error {
 		rounds, bulkRounds, slice = 3, 3, 100*time.Millisecond
 	}
 	header := false
-	for _, w := range works() {
+	for _, w := range works(e.content) {
 		label := fmt.Sprintf("%s, callers %d", w.name, w.callers)
 		if !o.run.MatchString(label) {
 			continue
 		}
 		if !header {
-			fmt.Printf("\n| Work | Callers | Native | Wasm | Wasm / native | Control (native / native) | Floor |\n|---|---|---|---|---|---|---|\n")
+			fmt.Printf("\n| Work | Callers | Native | Wasm | Wasm / native | Control (native / native) | Floor | CPU each, native | CPU each, wasm |\n|---|---|---|---|---|---|---|---|---|\n")
 			header = true
 		}
 		n := rounds
@@ -38,20 +38,21 @@ func comparisons(ctx context.Context, e *environment, o options) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %s | %d | %.0f %s | %.0f %s | **%.2f** (%.2f to %.2f) | %.2f (%.2f to %.2f) | %.2f |\n", w.name, w.callers,
+		fmt.Printf("| %s | %d | %.0f %s | %.0f %s | **%.2f** (%.2f to %.2f) | %.2f (%.2f to %.2f) | %.2f | %.0f µs | %.0f µs |\n", w.name, w.callers,
 			median(r.native), w.unit, median(r.wasm), w.unit, median(r.ratio), quartile(r.ratio, 1), quartile(r.ratio, 3),
-			median(r.control), quartile(r.control, 1), quartile(r.control, 3), w.floor)
+			median(r.control), quartile(r.control, 1), quartile(r.control, 3), w.floor,
+			median(r.nativeCPU), median(r.wasmCPU))
 	}
 	return nil
 }
 
 // result is what the rounds gave.
-type result struct{ native, wasm, ratio, control []float64 }
+type result struct{ native, wasm, ratio, control, nativeCPU, wasmCPU []float64 }
 
 func compare(ctx context.Context, e *environment, w *work, rounds int, slice time.Duration) (result, error) {
 	var r result
 	for round := range rounds + 1 { // the first warms up
-		var rates [3]float64
+		var rates [3]measured
 		runtime.GC() // a round does not pay for the one before
 		for i := range rates {
 			// wasm stays between the two natives, so that what drifts falls on both.
@@ -60,7 +61,7 @@ func compare(ctx context.Context, e *environment, w *work, rounds int, slice tim
 				at = len(rates) - 1 - i
 			}
 			var err error
-			if rates[at], err = w.rate(ctx, e.sides[at], slice); err != nil {
+			if rates[at], err = w.measure(ctx, e.sides[at], slice); err != nil {
 				return r, fmt.Errorf("%s: %w", e.sides[at].name, err)
 			}
 			if err := ctx.Err(); err != nil {
@@ -70,11 +71,13 @@ func compare(ctx context.Context, e *environment, w *work, rounds int, slice tim
 		if round == 0 {
 			continue
 		}
-		both := (rates[0] + rates[2]) / 2
+		both := (rates[0].rate + rates[2].rate) / 2
 		r.native = append(r.native, both)
-		r.wasm = append(r.wasm, rates[1])
-		r.ratio = append(r.ratio, rates[1]/both)
-		r.control = append(r.control, rates[2]/rates[0])
+		r.wasm = append(r.wasm, rates[1].rate)
+		r.ratio = append(r.ratio, rates[1].rate/both)
+		r.control = append(r.control, rates[2].rate/rates[0].rate)
+		r.nativeCPU = append(r.nativeCPU, (rates[0].cpu+rates[2].cpu)/2)
+		r.wasmCPU = append(r.wasmCPU, rates[1].cpu)
 	}
 	return r, nil
 }
@@ -88,7 +91,7 @@ func quartile(v []float64, n int) float64 {
 
 // profile runs one side of what is selected for some seconds each.
 func profile(ctx context.Context, e *environment, o options) (err error) {
-	if err := prepare(ctx, e.sides[0]); err != nil {
+	if err := prepare(ctx, e.sides[0], e.content); err != nil {
 		return err
 	}
 	d := e.sides[0]
@@ -108,16 +111,16 @@ func profile(ctx context.Context, e *environment, o options) (err error) {
 		return err
 	}
 	defer pprof.StopCPUProfile()
-	for _, w := range works() {
+	for _, w := range works(e.content) {
 		if !o.run.MatchString(fmt.Sprintf("%s, callers %d", w.name, w.callers)) {
 			continue
 		}
 		for begin := time.Now(); time.Since(begin) < 5*time.Second; {
-			rate, err := w.rate(ctx, d, time.Second)
+			m, err := w.measure(ctx, d, time.Second)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(os.Stderr, "%s, callers %d: %.0f %s\n", w.name, w.callers, rate, w.unit)
+			fmt.Fprintf(os.Stderr, "%s, callers %d: %.0f %s, %.0f µs of CPU each\n", w.name, w.callers, m.rate, w.unit, m.cpu)
 		}
 	}
 	return nil

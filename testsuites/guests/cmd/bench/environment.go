@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"syscall"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/examples/webdav"
@@ -20,7 +21,10 @@ type environment struct {
 	webdav *runtime.Module
 	nop    *runtime.Module
 	sides  sides
-	open   []func() error // what closes it, in order
+	// content is what is written. It lies outside the heap: as a part of it, it would let the
+	// collector wait so long that every allocation meets memory that was not touched before.
+	content []byte
+	open    []func() error // what closes it, in order
 }
 
 // sides are three drivers on one server: native, wasm, and native once more as control.
@@ -31,17 +35,33 @@ type side struct {
 	storagedriver.StorageDriver
 }
 
-func newEnvironment(ctx context.Context, s *process, cache string) (_ *environment, err error) {
+func newEnvironment(ctx context.Context, s *process, cache, module string) (_ *environment, err error) {
 	e := &environment{params: map[string]any{"endpoint": s.url + "/dav/registry"}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
 		}
 	}()
-	if e.webdav, err = e.load(ctx, "webdav", s.url, cache); err != nil {
+	if e.content, err = syscall.Mmap(-1, 0, large, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE); err != nil {
 		return nil, err
 	}
-	if e.nop, err = e.load(ctx, "nop", s.url, cache); err != nil {
+	e.open = append(e.open, func() error { return syscall.Munmap(e.content) })
+	for i := range e.content {
+		e.content[i] = byte(i) // pages that were never written would all be one
+	}
+	if module == "" {
+		if module, err = guestbuild.Build(ctx, "webdav"); err != nil {
+			return nil, err
+		}
+	}
+	if e.webdav, err = e.load(ctx, module, s.url, cache); err != nil {
+		return nil, err
+	}
+	nop, err := guestbuild.Build(ctx, "nop")
+	if err != nil {
+		return nil, err
+	}
+	if e.nop, err = e.load(ctx, nop, s.url, cache); err != nil {
 		return nil, err
 	}
 	unboxed := native.Open(webdav.Manifest(), webdav.Open)
@@ -60,11 +80,7 @@ func newEnvironment(ctx context.Context, s *process, cache string) (_ *environme
 	return e, nil
 }
 
-func (e *environment) load(ctx context.Context, name, origin, cache string) (*runtime.Module, error) {
-	path, err := guestbuild.Build(ctx, name)
-	if err != nil {
-		return nil, err
-	}
+func (e *environment) load(ctx context.Context, path, origin, cache string) (*runtime.Module, error) {
 	m, err := runtime.Load(ctx, path, runtime.Config{Allow: []string{origin}, CacheDir: cache, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err

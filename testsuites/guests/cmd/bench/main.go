@@ -2,8 +2,8 @@
 //
 //	go run ./cmd/bench [-quick] [-run REGEXP]
 //
-// Both sides stand behind layers.Complete and talk to one WebDAV server, another process that answers as
-// cheaply as it can. Every round measures native, wasm and native again, in an order that turns; a
+// Both sides stand behind layers.Complete and talk to one WebDAV server, another process: one that answers as
+// cheaply as it can, or with -server library one as users have. Every round measures native, wasm and native again, in an order that turns; a
 // ratio is the median, over the rounds, of wasm by the mean of its two neighbours, and the control that
 // of the second native by the first: what differs between equals is noise. It prints Markdown tables.
 //
@@ -25,6 +25,8 @@ type options struct {
 	run     *regexp.Regexp
 	profile string
 	side    string
+	module  string
+	server  string
 }
 
 func main() {
@@ -41,7 +43,13 @@ func main() {
 	flag.StringVar(&pattern, "run", "", "regular expression of the measurements to make; all by default")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of one side to this file")
 	flag.StringVar(&o.side, "side", "wasm", "the side to profile: wasm or native")
+	flag.StringVar(&o.module, "module", "", "the WebDAV driver's .wasm file; compiled from examples/webdav by default")
+	flag.StringVar(&o.server, "server", lean, "the WebDAV server: "+lean+", which answers as cheaply as it can, or "+library+", golang.org/x/net/webdav over a directory")
 	flag.Parse()
+	if o.server != lean && o.server != library {
+		fmt.Fprintln(os.Stderr, "bench: -server is", lean, "or", library)
+		os.Exit(2)
+	}
 	var err error
 	if o.run, err = regexp.Compile(pattern); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: -run:", err)
@@ -65,12 +73,12 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(cache)
-	s, err := startServer(ctx)
+	s, err := startServer(ctx, o.server)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	e, err := newEnvironment(ctx, s, cache)
+	e, err := newEnvironment(ctx, s, cache, o.module)
 	if err != nil {
 		return err
 	}

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
+
+	"golang.org/x/net/webdav"
 )
 
 // serverVariable tells this binary that it is the server.
@@ -21,14 +24,22 @@ type process struct {
 	url   string
 }
 
+// The kinds of server.
+const (
+	// lean answers as cheaply as it can: what differs is what the drivers cost.
+	lean = "lean"
+	// library is golang.org/x/net/webdav over a directory: what users wait for.
+	library = "library"
+)
+
 // startServer runs this binary again as the server, on a port of its own.
-func startServer(ctx context.Context) (*process, error) {
+func startServer(ctx context.Context, kind string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self)
-	cmd.Env = append(os.Environ(), serverVariable+"=1")
+	cmd.Env = append(os.Environ(), serverVariable+"="+kind)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -68,7 +79,18 @@ func serve() error {
 		return err
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- newStore().listen(l) }()
+	if os.Getenv(serverVariable) == library {
+		dir, err := os.MkdirTemp("", "berth-bench-dav-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		go func() {
+			ended <- http.Serve(l, &webdav.Handler{FileSystem: webdav.Dir(dir), LockSystem: webdav.NewMemLS()})
+		}()
+	} else {
+		go func() { ended <- newStore().listen(l) }()
+	}
 	go func() {
 		_, err := io.Copy(io.Discard, os.Stdin)
 		ended <- err

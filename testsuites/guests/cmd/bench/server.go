@@ -68,25 +68,40 @@ func (c *connection) exchange() error {
 	if strings.Contains(c.path, slowPath) {
 		<-time.After(slowTime)
 	}
+	left := c.answer()
+	_, err := c.w.Write(c.head)
+	for err == nil && left > 0 {
+		var n int
+		n, err = c.w.Write(zeros[:min(left, bufferSize)])
+		left -= int64(n)
+	}
+	return err
+}
+
+// answer leaves in c.head how the answer begins, and returns how many bytes of content follow.
+func (c *connection) answer() int64 {
+	c.head = c.head[:0]
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	switch c.method {
 	case "PROPFIND":
-		return c.propfind()
+		c.propfind()
 	case "GET":
 		return c.get()
 	case "PUT":
 		c.s.files[c.path] = c.length
-		return c.status("201 Created")
+		c.status("201 Created")
 	case "MKCOL":
 		c.s.dirs[c.path] = true
-		return c.status("201 Created")
+		c.status("201 Created")
 	case "MOVE":
-		return c.move()
+		c.move()
 	case "DELETE":
-		return c.delete()
+		c.delete()
+	default:
+		c.status("405 Method Not Allowed")
 	}
-	return c.status("405 Method Not Allowed")
+	return 0
 }
 
 // request reads a request's head.
@@ -141,22 +156,19 @@ func (c *connection) discard() error {
 	return err
 }
 
-func (c *connection) status(status string) error {
-	_, err := fmt.Fprintf(c.w, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status)
-	return err
+func (c *connection) status(status string) {
+	c.head = append(append(append(c.head, "HTTP/1.1 "...), status...), "\r\nContent-Length: 0\r\n\r\n"...)
 }
 
-// The answers below hold the lock only while they look; c.s.mu is held when they are called and when they return.
+// The answers below are made while c.s.mu is held.
 
-func (c *connection) get() error {
+func (c *connection) get() int64 {
 	size, ok := c.s.files[c.path]
 	if !ok {
-		return c.status("404 Not Found")
+		c.status("404 Not Found")
+		return 0
 	}
-	c.s.mu.Unlock()
-	defer c.s.mu.Lock()
 	first, last := int64(0), size-1
-	c.head = c.head[:0]
 	if c.span == "" {
 		c.head = append(c.head, "HTTP/1.1 200 OK\r\n"...)
 	} else {
@@ -174,21 +186,16 @@ func (c *connection) get() error {
 		c.head = append(c.head, zeros[:left]...)
 		left = 0
 	}
-	_, err := c.w.Write(c.head)
-	for err == nil && left > 0 {
-		var n int
-		n, err = c.w.Write(zeros[:min(left, bufferSize)])
-		left -= int64(n)
-	}
-	return err
+	return left
 }
 
 const modified = "<d:getlastmodified>Sat, 01 Nov 2025 10:00:00 GMT</d:getlastmodified>"
 
-func (c *connection) propfind() error {
+func (c *connection) propfind() {
 	size, file := c.s.files[c.path]
 	if !file && !c.s.dirs[c.path] {
-		return c.status("404 Not Found")
+		c.status("404 Not Found")
+		return
 	}
 	body := []byte(`<?xml version="1.0" encoding="utf-8"?><d:multistatus xmlns:d="DAV:">`)
 	body = appendResponse(body, c.path, size, !file)
@@ -206,9 +213,8 @@ func (c *connection) propfind() error {
 		}
 	}
 	body = append(body, "</d:multistatus>"...)
-	c.head = fmt.Appendf(c.head[:0], "HTTP/1.1 207 Multi-Status\r\nContent-Type: application/xml; charset=utf-8\r\nContent-Length: %d\r\n\r\n", len(body))
-	_, err := c.w.Write(append(c.head, body...))
-	return err
+	c.head = fmt.Appendf(c.head, "HTTP/1.1 207 Multi-Status\r\nContent-Type: application/xml; charset=utf-8\r\nContent-Length: %d\r\n\r\n", len(body))
+	c.head = append(c.head, body...)
 }
 
 func appendResponse(b []byte, path string, size int64, dir bool) []byte {
@@ -224,17 +230,18 @@ func appendResponse(b []byte, path string, size int64, dir bool) []byte {
 }
 
 // move replaces without asking: it saves nobody's data.
-func (c *connection) move() error {
+func (c *connection) move() {
 	size, ok := c.s.files[c.path]
 	if !ok {
-		return c.status("404 Not Found")
+		c.status("404 Not Found")
+		return
 	}
 	delete(c.s.files, c.path)
 	c.s.files[c.destination] = size
-	return c.status("201 Created")
+	c.status("201 Created")
 }
 
-func (c *connection) delete() error {
+func (c *connection) delete() {
 	delete(c.s.files, c.path)
 	delete(c.s.dirs, c.path)
 	for path := range c.s.files {
@@ -242,5 +249,5 @@ func (c *connection) delete() error {
 			delete(c.s.files, path)
 		}
 	}
-	return c.status("204 No Content")
+	c.status("204 No Content")
 }

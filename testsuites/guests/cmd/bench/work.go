@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/berth-dev/storagedriver"
@@ -26,8 +27,8 @@ type work struct {
 	op      func(ctx context.Context, d storagedriver.StorageDriver, caller int) error
 }
 
-func works() []work {
-	content := make([]byte, large)
+// works lists what is compared; what is written is taken from content.
+func works(content []byte) []work {
 	list := []work{
 		{name: "read 256 MiB", unit: "MiB/s", per: large >> 20, callers: 1, bulk: true, floor: 0.9, op: readLarge},
 		{name: "write 256 MiB, one Put", unit: "MiB/s", per: large >> 20, callers: 1, bulk: true, floor: 0.85,
@@ -54,9 +55,9 @@ func works() []work {
 }
 
 // prepare stores what is read.
-func prepare(ctx context.Context, d storagedriver.StorageDriver) error {
+func prepare(ctx context.Context, d storagedriver.StorageDriver, content []byte) error {
 	for path, size := range map[string]int{"/bench/small": small, "/bench/large": large, "/bench/medium": 16 << 20} {
-		if err := d.PutContent(ctx, path, make([]byte, size)); err != nil {
+		if err := d.PutContent(ctx, path, content[:size]); err != nil {
 			return err
 		}
 	}
@@ -115,10 +116,16 @@ func upload(ctx context.Context, d storagedriver.StorageDriver, content []byte) 
 	return err
 }
 
-// rate runs the work on d for about slice, or once, and returns how much of its unit it did a second.
-func (w *work) rate(ctx context.Context, d storagedriver.StorageDriver, slice time.Duration) (float64, error) {
+// measured is what a slice of a round gave.
+type measured struct {
+	rate float64 // of the work's unit, a second
+	cpu  float64 // microseconds of processor time in this process for each operation
+}
+
+// measure runs the work on d for about slice, or once.
+func (w *work) measure(ctx context.Context, d storagedriver.StorageDriver, slice time.Duration) (measured, error) {
 	counts, failures := make([]int, w.callers), make([]error, w.callers)
-	begin := time.Now()
+	begin, used := time.Now(), processor()
 	var group sync.WaitGroup
 	for i := range w.callers {
 		group.Go(func() {
@@ -134,12 +141,25 @@ func (w *work) rate(ctx context.Context, d storagedriver.StorageDriver, slice ti
 	}
 	group.Wait()
 	took := time.Since(begin)
+	used = processor() - used
 	total := 0
 	for i := range w.callers {
 		if failures[i] != nil {
-			return 0, fmt.Errorf("%s with %d callers: %w", w.name, w.callers, failures[i])
+			return measured{}, fmt.Errorf("%s with %d callers: %w", w.name, w.callers, failures[i])
 		}
 		total += counts[i]
 	}
-	return float64(total) * w.per / took.Seconds(), nil
+	return measured{
+		rate: float64(total) * w.per / took.Seconds(),
+		cpu:  float64(used.Microseconds()) / float64(total),
+	}, nil
+}
+
+// processor returns the processor time that this process has used.
+func processor() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -114,6 +114,8 @@ check: lint
 fingerprint = git ls-files -co --exclude-standard -z | xargs -0 sha256sum 2>/dev/null | sha256sum
 
 ## lint: golangci-lint in every module; depguard proves which package may import which
+# Its cache remembers the paths of the checkout that filled it, so each checkout has its own.
+lint: export GOLANGCI_LINT_CACHE := $(CURDIR)/build/lint-cache
 lint: $(LINT)
 	@for module in $(MODULES); do \
 	  echo "== golangci-lint in $$module"; \

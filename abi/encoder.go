@@ -66,7 +66,7 @@ func (e *encoder) array(n int) { _ = e.enc.EncodeArrayLen(n) }
 // text needs the library for long strings only.
 func (e *encoder) text(s string) {
 	if len(s) <= int(msgpcode.FixedStrMask) {
-		e.out.b = append(append(e.out.b, byte(msgpcode.FixedStrLow)|byte(len(s))), s...)
+		e.out.b = append(append(e.out.b, msgpcode.FixedStrLow|byte(len(s))), s...)
 		return
 	}
 	_ = e.enc.EncodeString(s)

@@ -56,7 +56,7 @@ bin/registry-storage-webdav.wasm: build/guests/webdav.wasm
 # for tests that run without make.
 define guest
 @mkdir -p build/guests
-cd $(1) && GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWORK=off $(GO) build -trimpath -buildvcs=false -buildmode=c-shared -ldflags='-s -w' -o $(CURDIR)/$@ $(2)
+cd $(1) && GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWORK=off $(GO) build -trimpath -buildvcs=false -buildmode=c-shared -o $(CURDIR)/$@ $(2)
 @touch $@
 endef
 

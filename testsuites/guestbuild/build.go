@@ -144,7 +144,7 @@ func compile(ctx context.Context, root string, g guest, out string) error {
 		return err
 	}
 	// The flags are the Makefile's.
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-ldflags=-s -w", "-o", partial.Name(), g.pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-o", partial.Name(), g.pkg)
 	cmd.Dir = filepath.Join(root, g.dir)
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	var output bytes.Buffer

@@ -71,6 +71,7 @@ func newDriver(c *config) (*driver, error) {
 	if d.root, ok = unescape(path); !ok {
 		return nil, badEndpoint("has a wrong percent escape")
 	}
+	d.base = d.origin + escape(d.root)
 	switch {
 	case strings.Contains(c.username, ":"):
 		return nil, berth.NewError(berth.KindInvalidArgument, `parameter "username" must not have a colon`)
@@ -80,7 +81,7 @@ func newDriver(c *config) (*driver, error) {
 		return nil, berth.NewError(berth.KindInvalidArgument, `parameter "password" needs "username"`)
 	}
 	d.propfindSelf, d.propfindBelow = d.propfindTemplate("0"), d.propfindTemplate("1")
-	d.get = berth.NewTemplate(*d.authorized(&berth.Request{Method: "GET", Want: wantContent}))
+	d.get = berth.NewTemplate(*d.authorized(&berth.Request{Method: "GET", URL: d.base, Want: wantContent}))
 	return d, nil
 }
 

@@ -11,11 +11,12 @@ type driver struct {
 	berth.Unimplemented
 	origin        string // scheme://host:port
 	root          string // the collection's path on the server, unescaped, "" or beginning with a slash
+	base          string // the collection's URL, without a slash at its end
 	authorization string
 	snapshots     snapshots
 	shapes        shapes
 
-	// What is asked all the time.
+	// What is asked all the time, below base.
 	propfindSelf, propfindBelow, get *berth.Template
 }
 
@@ -41,18 +42,40 @@ func (d *driver) authorized(r *berth.Request) *berth.Request {
 	return r
 }
 
+// ask is do for a template, to the end of whose URL below is added.
+func (d *driver) ask(c *berth.Call, t *berth.Template, below string) (*berth.Response, error) {
+	resp, err := c.Ask(t, below)
+	if err == nil && resp.Status == 423 {
+		return d.again(c, t.To(below), resp)
+	}
+	return resp, err
+}
+
 // send is do for what is authorized.
 func (d *driver) send(c *berth.Call, r *berth.Request) (*berth.Response, error) {
-	for attempt := 0; ; attempt++ {
-		resp, err := c.HTTP(r)
-		if err != nil || resp.Status != 423 || r.Method == "MOVE" || attempt == lockedAttempts {
-			return resp, err
-		}
+	resp, err := c.HTTP(r)
+	if err == nil && resp.Status == 423 && r.Method != "MOVE" {
+		return d.again(c, r, resp)
+	}
+	return resp, err
+}
+
+// again sends r as long as its target is locked, as resp says.
+func (d *driver) again(c *berth.Call, r *berth.Request, resp *berth.Response) (*berth.Response, error) {
+	for attempt := 0; attempt < lockedAttempts; attempt++ {
 		resp.Close()
-		if err := pause(c, attempt); err != nil {
+		err := pause(c, attempt)
+		if err == nil {
+			resp, err = c.HTTP(r)
+		}
+		if err != nil {
 			return nil, err
 		}
+		if resp.Status != 423 {
+			break
+		}
 	}
+	return resp, nil
 }
 
 // pause waits before another attempt, longer each time and never as long as somebody else who waits.
@@ -65,7 +88,14 @@ func pause(c *berth.Call, attempt int) error {
 
 // Stat implements berth.Driver.
 func (d *driver) Stat(c *berth.Call, path string) (berth.Entry, error) {
-	r, err := d.find(c, path)
+	resp, err := d.ask(c, d.propfindSelf, escape(path))
+	var r resource
+	if err == nil && d.shapes.read(resp, &r) {
+		return r.entry(""), nil
+	}
+	if r, err = d.examine(c, path, resp, err); err != nil {
+		r, err = d.explain(c, path, err)
+	}
 	if err != nil {
 		return berth.Entry{}, err
 	}

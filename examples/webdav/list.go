@@ -44,7 +44,7 @@ func (d *driver) listing(c *berth.Call, path, after string) ([]berth.Entry, erro
 		}
 	})
 	if err != nil && isRefusal(err) {
-		var r *resource
+		var r resource
 		if r, err = d.find(c, path); err == nil && !r.dir {
 			err = notFound()
 		}

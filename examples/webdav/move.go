@@ -85,7 +85,7 @@ func (d *driver) copy(c *berth.Call, source, dir, dest string) error {
 // uncertain says that the error leaves open whether a MOVE is still under way: then the
 // source must be left alone, because some servers delete the target of a MOVE
 // whose source has gone.
-func (d *driver) move(c *berth.Call, source, dest string, r *resource) (uncertain bool, err error) {
+func (d *driver) move(c *berth.Call, source, dest string, r resource) (uncertain bool, err error) {
 	overwrite, ensured := "F", false
 	for attempt := 0; ; attempt++ {
 		resp, err := d.sendMove(c, source, dest, r.dir, overwrite)
@@ -163,7 +163,7 @@ func (d *driver) refusedMove(c *berth.Call, source string, resp *berth.Response)
 }
 
 // lostMove looks at both ends of a MOVE whose answer did not come, or says nothing.
-func (d *driver) lostMove(c *berth.Call, source, dest string, r *resource, failure error) (uncertain bool, err error) {
+func (d *driver) lostMove(c *berth.Call, source, dest string, r resource, failure error) (uncertain bool, err error) {
 	_, sourceErr := d.lookup(c, source)
 	if !isNotFound(sourceErr) {
 		return true, failure // still there, or nobody can tell

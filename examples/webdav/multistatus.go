@@ -3,7 +3,6 @@ package webdav
 import (
 	"bytes"
 	"io"
-	"strings"
 	"time"
 )
 
@@ -250,24 +249,42 @@ const monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
 // httpDate reads a date as HTTP and WebDAV write it, "Sun, 06 Nov 1994 08:49:37 GMT", which is worth
 // doing by hand: time.Parse is a tenth of a Stat in a guest. The zero time when it is none.
 func httpDate(b []byte) time.Time {
-	const layout = "Sun, 06 Nov 1994 08:49:37 GMT"
-	if len(b) != len(layout) || string(b[25:]) != " GMT" || b[4] != ' ' || b[19] != ':' || b[22] != ':' {
-		t, err := time.Parse(time.RFC1123, string(b))
-		if err != nil {
-			return time.Time{}
-		}
-		return t.UTC()
+	if len(b) != len("Sun, 06 Nov 1994 08:49:37 GMT") || b[7] != ' ' || b[11] != ' ' || b[16] != ' ' || b[19] != ':' || b[22] != ':' || string(b[25:]) != " GMT" {
+		return otherDate(b)
 	}
-	month := strings.Index(monthNames, string(b[8:11]))
-	day, ok1 := decimal(b[5:7])
-	year, ok2 := decimal(b[12:16])
-	hour, ok3 := decimal(b[17:19])
-	minute, ok4 := decimal(b[20:22])
-	second, ok5 := decimal(b[23:25])
-	if month < 0 || month%3 != 0 || !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
+	day, year := digits(b, 5, 7), digits(b, 12, 16)
+	hour, minute, second := digits(b, 17, 19), digits(b, 20, 22), digits(b, 23, 25)
+	month := 0
+	for month < len(monthNames) && (monthNames[month] != b[8] || monthNames[month+1] != b[9] || monthNames[month+2] != b[10]) {
+		month += 3
+	}
+	if month == len(monthNames) || day|year|hour|minute|second < 0 {
 		return time.Time{}
 	}
 	return time.Unix(int64(((days(year, month/3+1, day)*24+hour)*60+minute)*60+second), 0).UTC()
+}
+
+// digits reads the decimal number in b[from:to]; negative when it is none.
+//
+//go:noinline
+func digits(b []byte, from, to int) int {
+	n := 0
+	for _, c := range b[from:to] {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+// otherDate reads a date with another zone or written otherwise.
+func otherDate(b []byte) time.Time {
+	t, err := time.Parse(time.RFC1123, string(b))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // days counts the days from 1970-01-01 to a date: years begin with March, so that leap days end them.

@@ -14,25 +14,35 @@ const propfindBody = `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV
 // maxInline is how much of an answer comes in memory at once; what is longer is read in pieces.
 const maxInline = 64 << 10
 
-// lookup asks what is at path. Nothing is KindNotFound. Its error's Status is the server's.
-func (d *driver) lookup(c *berth.Call, path string) (*resource, error) {
-	all, err := d.propfind(c, path, "0")
+// lookup asks what is at path; "/" is asked for with its slash. Nothing is KindNotFound. Its error's Status is the server's.
+func (d *driver) lookup(c *berth.Call, path string) (resource, error) {
+	resp, err := d.ask(c, d.propfindSelf, escape(path))
+	var r resource
+	if err == nil && d.shapes.read(resp, &r) {
+		return r, nil
+	}
+	return d.examine(c, path, resp, err)
+}
+
+// examine is lookup for answers of no known shape, the first of which is there.
+func (d *driver) examine(c *berth.Call, path string, resp *berth.Response, err error) (resource, error) {
+	all, err := d.propfind(c, path, d.propfindSelf, resp, err)
 	if err != nil {
-		return nil, err
+		return resource{}, err
 	}
 	if len(all) == 0 {
-		return nil, errXML
+		return resource{}, errXML
 	}
-	found := &all[0]
+	found := all[0]
 	switch {
 	case found.status == 404 || found.status == 410:
-		return nil, notFound()
+		return resource{}, notFound()
 	case found.status >= 400:
-		return nil, statusError("PROPFIND", &berth.Response{Status: found.status})
+		return resource{}, statusError("PROPFIND", &berth.Response{Status: found.status})
 	case !found.found:
-		return nil, berth.NewError(berth.KindCorrupt, "the server's PROPFIND has no properties")
+		return resource{}, berth.NewError(berth.KindCorrupt, "the server's PROPFIND has no properties")
 	case !found.dir && found.size < 0:
-		return found, d.head(c, path, found)
+		return found, d.head(c, path, &found)
 	}
 	return found, nil
 }
@@ -58,32 +68,29 @@ func (d *driver) head(c *berth.Call, path string, r *resource) error {
 // nothing, and some servers fail when something is deleted while they look, or end their XML there.
 const propfindAttempts = 4
 
-// propfind returns the responses to a PROPFIND.
-func (d *driver) propfind(c *berth.Call, path, depth string) ([]resource, error) {
+// propfind returns the responses to the PROPFIND of t about path, whose first answer is resp or err.
+func (d *driver) propfind(c *berth.Call, path string, t *berth.Template, resp *berth.Response, err error) ([]resource, error) {
 	for attempt := 1; ; attempt++ {
-		all, err := d.propfindOnce(c, path, depth)
+		if err == nil && d.redirectsToSlash(resp, path) {
+			resp.Close()
+			resp, err = d.ask(c, t, escape(path)+"/")
+		}
+		var all []resource
+		if err == nil {
+			all, err = d.responses(resp)
+		}
 		if err == nil || attempt == propfindAttempts || err != errXML && !berth.IsTemporary(err) {
 			return all, err
 		}
 		if pauseErr := pause(c, attempt); pauseErr != nil {
 			return nil, err
 		}
+		resp, err = d.ask(c, t, escape(path))
 	}
 }
 
-func (d *driver) propfindOnce(c *berth.Call, path, depth string) ([]resource, error) {
-	url := d.url(path)
-	if path == "/" {
-		url = d.collectionURL(path)
-	}
-	resp, err := d.sendPropfind(c, url, depth)
-	if err == nil && d.redirectsToSlash(resp, path) {
-		resp.Close()
-		resp, err = d.sendPropfind(c, d.collectionURL(path), depth)
-	}
-	if err != nil {
-		return nil, err
-	}
+// responses reads the answer to a PROPFIND.
+func (d *driver) responses(resp *berth.Response) ([]resource, error) {
 	defer resp.Close()
 	if resp.Status != 207 {
 		return nil, statusError("PROPFIND", resp)
@@ -91,9 +98,6 @@ func (d *driver) propfindOnce(c *berth.Call, path, depth string) ([]resource, er
 	all := make([]resource, 0, 1)
 	collect := func(r *resource) error { all = append(all, *r); return nil }
 	if resp.Body == nil {
-		if r, ok := d.shapes.read(resp.Data); ok {
-			return append(all, r), nil
-		}
 		spans, err := multistatusSpans(resp.Data, nil, collect)
 		if err == nil && len(all) == 1 && spans != nil {
 			d.shapes.learn(resp.Data, spans, &all[0])
@@ -101,7 +105,7 @@ func (d *driver) propfindOnce(c *berth.Call, path, depth string) ([]resource, er
 		return all, err
 	}
 	body := &noted{r: resp.Body}
-	err = multistatus(nil, body, collect)
+	err := multistatus(nil, body, collect)
 	if err != nil && body.err != nil {
 		err = &berth.Error{Kind: berth.KindUnavailable, Temporary: true, Msg: "the answer to PROPFIND broke off: " + body.err.Error()}
 	}
@@ -132,17 +136,11 @@ func (d *driver) redirectsToSlash(resp *berth.Response, path string) bool {
 	return ok && target == d.root+path
 }
 
-func (d *driver) sendPropfind(c *berth.Call, url, depth string) (*berth.Response, error) {
-	if depth == "0" {
-		return d.send(c, d.propfindSelf.To(url))
-	}
-	return d.send(c, d.propfindBelow.To(url))
-}
-
 // propfindTemplate is a PROPFIND of the given depth.
 func (d *driver) propfindTemplate(depth string) *berth.Template {
 	return berth.NewTemplate(*d.authorized(&berth.Request{
 		Method:  "PROPFIND",
+		URL:     d.base,
 		Headers: []string{"Depth", depth, "Content-Type", "application/xml; charset=utf-8"},
 		Data:    []byte(propfindBody),
 		Max:     maxInline,
@@ -152,10 +150,19 @@ func (d *driver) propfindTemplate(depth string) *berth.Template {
 
 // find is lookup for servers that do not say plainly that nothing is there: a refusal is
 // KindPermission only if the directory above has the name. The root is there even before it is made.
-func (d *driver) find(c *berth.Call, path string) (*resource, error) {
+func (d *driver) find(c *berth.Call, path string) (resource, error) {
 	r, err := d.lookup(c, path)
+	if err != nil {
+		return d.explain(c, path, err)
+	}
+	return r, nil
+}
+
+// explain is what find makes of lookup's error.
+func (d *driver) explain(c *berth.Call, path string, err error) (resource, error) {
+	var r resource
 	if path == "/" && isNotFound(err) {
-		return &resource{dir: true}, nil
+		return resource{dir: true}, nil
 	}
 	if path == "/" || !isRefusal(err) {
 		return r, err
@@ -163,18 +170,18 @@ func (d *driver) find(c *berth.Call, path string) (*resource, error) {
 	dir, name := parent(path)
 	switch above, aboveErr := d.find(c, dir); {
 	case isNotFound(aboveErr), aboveErr == nil && !above.dir:
-		return nil, notFound()
+		return r, notFound()
 	case aboveErr != nil:
-		return nil, err
+		return r, err
 	}
 	there := false
 	listErr := d.members(c, dir, func(member string, _ *resource) {
 		there = there || member == name
 	})
 	if listErr == nil && !there {
-		return nil, notFound()
+		return r, notFound()
 	}
-	return nil, err
+	return r, err
 }
 
 // isRefusal reports an error whose status may mean a refusal or that the path cannot be.
@@ -191,7 +198,8 @@ func (d *driver) members(c *berth.Call, path string, f func(name string, r *reso
 	}
 	var own *resource
 	strangers := 0
-	all, err := d.propfind(c, path, "1")
+	resp, err := d.ask(c, d.propfindBelow, escape(path))
+	all, err := d.propfind(c, path, d.propfindBelow, resp, err)
 	if err != nil {
 		return err
 	}

@@ -12,27 +12,45 @@ func (d *driver) Read(c *berth.Call, path string, offset, length int64) (berth.C
 	if length == 0 {
 		return d.atEnd(c, path, offset, false)
 	}
-	req := d.get.To(d.url(path))
-	if offset > 0 || length > 0 {
-		req = d.authorized(&berth.Request{Method: "GET", URL: d.url(path), Want: wantContent, Headers: []string{"Range", rangeOf(offset, length)}})
+	if offset != 0 || length > 0 {
+		resp, err := d.askRange(c, path, offset, length)
+		return d.read(c, path, offset, length, resp, err)
 	}
+	resp, err := d.ask(c, d.get, escape(path))
+	if err == nil && resp.Status == 200 && resp.Length > 0 && len(resp.Headers) == 0 {
+		return berth.Content{Length: resp.Length, Body: resp.Body}, nil
+	}
+	return d.read(c, path, offset, length, resp, err)
+}
+
+// read makes the most of a GET's first answer.
+func (d *driver) read(c *berth.Call, path string, offset, length int64, resp *berth.Response, err error) (berth.Content, error) {
 	for attempt := 1; ; attempt++ {
-		resp, err := d.send(c, req)
 		if err != nil {
 			return berth.Content{}, err
 		}
-		content, err := d.content(c, path, resp, offset, length)
-		if err == nil && content.Body != nil {
+		content, failure := d.content(c, path, resp, offset, length)
+		if failure == nil && content.Body != nil {
 			return content, nil
 		}
 		resp.Close()
-		if err != errContradicted {
-			return content, err
+		if failure != errContradicted {
+			return content, failure
 		}
 		if attempt == readAttempts {
 			return content, statusError("GET", resp)
 		}
+		resp, err = d.askRange(c, path, offset, length)
 	}
+}
+
+// askRange sends a GET for a range.
+func (d *driver) askRange(c *berth.Call, path string, offset, length int64) (*berth.Response, error) {
+	r := &berth.Request{Method: "GET", URL: d.url(path), Want: wantContent}
+	if offset > 0 || length > 0 {
+		r.Headers = []string{"Range", rangeOf(offset, length)}
+	}
+	return d.do(c, r)
 }
 
 // readAttempts is how often a GET is sent that is refused although a PROPFIND finds the file: servers that

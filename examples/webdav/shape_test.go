@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	berth "github.com/berth-dev/storagedriver/guest-sdk/go"
 )
 
 func answer(href, properties string) string {
@@ -25,6 +27,21 @@ func readWhole(data string) ([]span, []resource, error) {
 	var all []resource
 	spans, err := multistatusSpans([]byte(data), nil, func(r *resource) error { all = append(all, *r); return nil })
 	return spans, all, err
+}
+
+// readWithoutHref returns what a shape is to find.
+func readWithoutHref(data string) ([]resource, error) {
+	_, all, err := readWhole(data)
+	for i := range all {
+		all[i].href = ""
+	}
+	return all, err
+}
+
+func readShape(s *shapes, data string) (resource, bool) {
+	var r resource
+	ok := s.read(&berth.Response{Status: 207, Data: []byte(data)}, &r)
+	return r, ok
 }
 
 // learnFrom returns shapes that know the answers that can be learned.
@@ -59,12 +76,12 @@ func TestShapesReadWhatIsAlike(t *testing.T) {
 		{"cut", answer("/a/b", file("1", oneTime))[:150], false},
 		{"nothing", "", false},
 	} {
-		r, ok := known.read([]byte(tt.data))
+		r, ok := readShape(known, tt.data)
 		if ok != tt.fits {
 			t.Errorf("%s: fits %v, want %v", tt.name, ok, tt.fits)
 			continue
 		}
-		if _, all, err := readWhole(tt.data); ok && (err != nil || len(all) != 1 || all[0] != r) {
+		if all, err := readWithoutHref(tt.data); ok && (err != nil || len(all) != 1 || all[0] != r) {
 			t.Errorf("%s: read as %+v, in full %+v, %v", tt.name, r, all, err)
 		}
 	}
@@ -76,9 +93,12 @@ func TestOddAnswersAreNotLearned(t *testing.T) {
 		"an entity":        answer("/a&amp;b", file("1", oneTime)),
 		"a comment inside": answer("/a<!-- x -->/b", file("1", oneTime)),
 		"two lengths":      answer("/a", file("1", oneTime)+file("2", oneTime)),
+		"refused":          strings.Replace(answer("/a", file("1", oneTime)), "200 OK", "403 Forbidden", 1),
+		"no length":        answer("/a", "<D:resourcetype/>"),
+		"gone":             strings.Replace(answer("/a", file("1", oneTime)), "<D:propstat>", "<D:status>HTTP/1.1 404 Not Found</D:status><D:propstat>", 1),
 		"two hrefs":        strings.Replace(answer("/a", file("1", oneTime)), "</D:href>", "</D:href><D:href>/b</D:href>", 1),
 	} {
-		if _, ok := learnFrom(data).read([]byte(data)); ok {
+		if _, ok := readShape(learnFrom(data), data); ok {
 			t.Errorf("%s: learned", name)
 		}
 	}
@@ -89,11 +109,11 @@ func FuzzShapes(f *testing.F) {
 	f.Add(answer("/a/", collected), answer("/b/", collected))
 	f.Add(answer("/a", file("1", oneTime)), answer("/a", file("<x/>", oneTime)))
 	f.Fuzz(func(t *testing.T, learned, data string) {
-		r, ok := learnFrom(learned).read([]byte(data))
+		r, ok := readShape(learnFrom(learned), data)
 		if !ok {
 			return
 		}
-		_, all, err := readWhole(data)
+		all, err := readWithoutHref(data)
 		if want := fmt.Sprintf("%+v", []resource{r}); err != nil || fmt.Sprintf("%+v", all) != want {
 			t.Errorf("learned from %q: %q is read as %s, in full as %+v, %v", learned, data, want, all, err)
 		}

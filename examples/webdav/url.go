@@ -5,9 +5,9 @@ import "strings"
 // url is where the path is on the server.
 func (d *driver) url(path string) string {
 	if path == "/" {
-		path = ""
+		return d.base
 	}
-	return d.origin + escape(d.root+path)
+	return d.base + escape(path)
 }
 
 // collectionURL is url for a collection: some servers insist on the slash.
@@ -35,12 +35,13 @@ func escape(path string) string {
 	return string(out)
 }
 
-func plain(c byte) bool { return storable(c) || c == '/' }
+// plainBytes has a bit for each byte that needs no escape: "-./0123456789", then "A" to "Z", "_", "a" to "z", "~".
+var plainBytes = [4]uint64{0x03ffe00000000000, 0x47fffffe87fffffe}
+
+func plain(c byte) bool { return plainBytes[c>>6]>>(c&63)&1 != 0 }
 
 // storable reports whether a name of the host's may have the byte.
-func storable(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-' || c == '~'
-}
+func storable(c byte) bool { return plain(c) && c != '/' }
 
 // unescape undoes percent-encoding; false means that it is malformed.
 func unescape(s string) (string, bool) {

@@ -41,7 +41,7 @@ func (d *driver) put(c *berth.Call, path string, body *berth.Stream) error {
 }
 
 // commit moves the temporary file to path, or removes it when err says that it is not good or the MOVE fails.
-func (d *driver) commit(c *berth.Call, temporary, path string, r *resource, err error) error {
+func (d *driver) commit(c *berth.Call, temporary, path string, r resource, err error) error {
 	uncertain := false
 	if err == nil {
 		uncertain, err = d.move(c, temporary, path, r)

@@ -39,37 +39,6 @@ type Request struct {
 	// Want names the response headers to return, in lower case; nil means all, an empty
 	// slice none.
 	Want []string
-
-	template *Template // what all but URL was taken from
-}
-
-// Template is all of a request but its URL and Body. It is encoded once for the many requests that share
-// it, which is worth it for what a driver asks all the time. Calls may share it.
-type Template struct {
-	request Request
-	before  []byte // the message as far as the URL
-	after   []byte // and from there on
-}
-
-// NewTemplate returns the Template of r, which is not changed afterwards; r's URL and Body are not looked at.
-func NewTemplate(r Request) *Template {
-	t := &Template{request: r}
-	t.request.URL, t.request.Body, t.request.template = "", nil, t
-	var e encoder
-	o := e.object()
-	o.str("method", r.Method)
-	o.key("url")
-	at := len(e.b)
-	_ = encodeAfterURL(o, &t.request) // fails for bodies only, and there is none
-	t.before, t.after = e.b[:at:at], e.b[at:]
-	return t
-}
-
-// To returns the request to url, which is not to be changed.
-func (t *Template) To(url string) *Request {
-	r := t.request
-	r.URL = url
-	return &r
 }
 
 // Response is an HTTP response. Redirects are not followed and content is not decompressed.

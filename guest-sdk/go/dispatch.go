@@ -97,7 +97,13 @@ func (g *guest) dispatch(op uint32, message []byte) []byte {
 	g.reply.b = g.reply.b[:0]
 	var r request
 	err := r.decode(message)
-	if err == nil {
+	switch {
+	case err != nil:
+	case op == opStat && g.driver != nil:
+		err = g.runStat(&r)
+	case op == opRead && g.driver != nil:
+		err = g.runRead(&r)
+	default:
 		err = g.run(op, &r)
 	}
 	if err == nil && len(g.reply.b) > MaxMessage {
@@ -164,24 +170,20 @@ func (g *guest) run(op uint32, r *request) error {
 		return NewError(KindInvalidArgument, "the driver is not open")
 	}
 	switch op {
-	case opStat:
-		return g.runStat(r)
 	case opList, opListTree:
 		return g.runList(op, r)
-	case opRead:
-		return g.runRead(r)
 	case opPut:
-		return g.empty(g.driver.Put(g.call, string(r.path), g.stream(r.body, r.size)))
+		return g.empty(g.driver.Put(g.call, g.text(r.path), g.stream(r.body, r.size)))
 	case opDelete:
-		return g.empty(g.driver.Delete(g.call, string(r.path)))
+		return g.empty(g.driver.Delete(g.call, g.text(r.path)))
 	case opDeleteTree:
-		return g.empty(g.driver.DeleteTree(g.call, string(r.path)))
+		return g.empty(g.driver.DeleteTree(g.call, g.text(r.path)))
 	case opCopy:
-		return g.empty(g.driver.Copy(g.call, string(r.path), string(r.dest)))
+		return g.empty(g.driver.Copy(g.call, g.text(r.path), g.text(r.dest)))
 	case opMove:
-		return g.empty(g.driver.Move(g.call, string(r.path), string(r.dest)))
+		return g.empty(g.driver.Move(g.call, g.text(r.path), g.text(r.dest)))
 	case opConcat:
-		return g.empty(g.driver.Concat(g.call, string(r.dest), r.paths))
+		return g.empty(g.driver.Concat(g.call, g.text(r.dest), r.paths))
 	case opRedirect:
 		return g.runRedirect(r)
 	}
@@ -200,8 +202,11 @@ func (g *guest) stream(h, size int64) *Stream {
 	if h == 0 {
 		return nil
 	}
-	return NewStream(&handle{g.host, h}, size)
+	return g.host.stream(g.host.answers.next(), h, size)
 }
+
+// text returns b, which is part of the request, as a string that the driver may keep.
+func (g *guest) text(b []byte) string { return g.host.texts.copy(b) }
 
 func (g *guest) runOpen(r *request) error {
 	params := r.params
@@ -220,7 +225,7 @@ func (g *guest) runOpen(r *request) error {
 }
 
 func (g *guest) runStat(r *request) error {
-	entry, err := g.driver.Stat(g.call, string(r.path))
+	entry, err := g.driver.Stat(g.call, g.text(r.path))
 	if err != nil {
 		return err
 	}
@@ -243,9 +248,9 @@ func (g *guest) runList(op uint32, r *request) error {
 	var page Page
 	var err error
 	if op == opList {
-		page, err = g.driver.List(g.call, string(r.path), string(r.cursor), int(r.limit))
+		page, err = g.driver.List(g.call, g.text(r.path), g.text(r.cursor), int(r.limit))
 	} else {
-		page, err = g.driver.ListTree(g.call, string(r.path), string(r.after), string(r.cursor), int(r.limit))
+		page, err = g.driver.ListTree(g.call, g.text(r.path), g.text(r.after), g.text(r.cursor), int(r.limit))
 	}
 	if err != nil {
 		return err
@@ -262,7 +267,7 @@ func (g *guest) runList(op uint32, r *request) error {
 }
 
 func (g *guest) runRead(r *request) error {
-	content, err := g.driver.Read(g.call, string(r.path), r.off, r.length)
+	content, err := g.driver.Read(g.call, g.text(r.path), r.off, r.length)
 	if err != nil {
 		return err
 	}
@@ -285,8 +290,8 @@ func encodeContent(o object, c *Content, data string) error {
 }
 
 func (g *guest) runRedirect(r *request) error {
-	url, err := g.driver.Redirect(g.call, string(r.path), RedirectOptions{
-		Method: string(r.method), RemoteAddr: string(r.remote), ForwardedFor: string(r.forwarded),
+	url, err := g.driver.Redirect(g.call, g.text(r.path), RedirectOptions{
+		Method: g.text(r.method), RemoteAddr: g.text(r.remote), ForwardedFor: g.text(r.forwarded),
 	})
 	if err != nil {
 		return err

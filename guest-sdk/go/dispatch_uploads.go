@@ -5,31 +5,31 @@ func (g *guest) runUpload(op uint32, r *request) error {
 	receipts := NewReceipts(&wireReceipts{g.host, r.receipts})
 	switch op {
 	case opUploadOpen:
-		upload, err := g.driver.OpenUpload(g.call, string(r.path), r.append, receipts)
+		upload, err := g.driver.OpenUpload(g.call, g.text(r.path), r.append, receipts)
 		if err != nil {
 			return err
 		}
 		return g.encodeUpload(&upload)
 	case opUploadPart:
-		receipt, err := g.driver.PutPart(g.call, string(r.token), g.part(r))
+		receipt, err := g.driver.PutPart(g.call, g.text(r.token), g.part(r))
 		if err != nil {
 			return err
 		}
 		g.reply.object().bin("data", receipt)
 		return nil
 	case opUploadSuspend:
-		return g.empty(g.driver.SuspendUpload(g.call, string(r.token), receipts, g.stream(r.body, r.size)))
+		return g.empty(g.driver.SuspendUpload(g.call, g.text(r.token), receipts, g.stream(r.body, r.size)))
 	case opUploadCommit:
 		var last *Part
 		if r.body != 0 {
 			part := g.part(r)
 			last = &part
 		}
-		return g.empty(g.driver.CommitUpload(g.call, string(r.token), receipts, last))
+		return g.empty(g.driver.CommitUpload(g.call, g.text(r.token), receipts, last))
 	case opUploadCancel:
-		return g.empty(g.driver.CancelUpload(g.call, string(r.token)))
+		return g.empty(g.driver.CancelUpload(g.call, g.text(r.token)))
 	case opUploadAbort:
-		return g.empty(g.driver.AbortUploads(g.call, string(r.path)))
+		return g.empty(g.driver.AbortUploads(g.call, g.text(r.path)))
 	}
 	return unsupported("this operation")
 }

@@ -4,11 +4,17 @@ package berth
 
 import "unsafe"
 
-func newRegistered(m Manifest, open OpenFunc) *guest { return newGuest(wasmImports{}, m, open) }
+func newRegistered(m Manifest, open OpenFunc) *guest { return newGuest(&wasmImports{}, m, open) }
 
 // buffers keeps what alloc gave alive, by address. Go's collector moves nothing, so the
 // addresses stay good.
 var buffers = map[uint32][]byte{}
+
+// lastBuffer is the one that the last message came in, and most likely the next, at lastPointer.
+var (
+	lastBuffer  []byte
+	lastPointer uint32
+)
 
 //go:wasmexport abi
 func exportABI() uint32 {
@@ -32,12 +38,16 @@ func exportAlloc(size uint32) uint32 {
 func exportFree(ptr, _ uint32) {
 	yield()
 	delete(buffers, ptr)
+	lastBuffer, lastPointer = nil, 0
 }
 
 //go:wasmexport dispatch
 func exportDispatch(op, ptr, size uint32) uint64 {
 	yield()
-	b := buffers[ptr]
+	if ptr != lastPointer {
+		lastBuffer, lastPointer = buffers[ptr], ptr
+	}
+	b := lastBuffer
 	if uint64(size) > uint64(len(b)) {
 		panic("berth: dispatch was given a buffer that alloc did not make")
 	}

@@ -5,6 +5,8 @@ package berth
 type Host interface {
 	// HTTP runs a request; the status may be any. The error is about the exchange.
 	HTTP(r *Request) (*Response, error)
+	// Ask is HTTP of t.To(rest).
+	Ask(t *Template, rest string) (*Response, error)
 	// Begin starts a request whose body the driver writes; size -1 means unknown.
 	Begin(r *Request, size int64) (HostSink, error)
 	// Now returns nanoseconds since 1970 UTC.

@@ -23,14 +23,13 @@ type imports interface {
 type wireHost struct {
 	im      imports
 	request encoder
-	reply   []byte
+	replies replies
+	answers answers
+	texts   texts
 }
 
-// replyRoom is the buffer replies are first offered: an HTTP response with its headers and a small body.
-const replyRoom = 32 << 10
-
 func newWireHost(im imports) *wireHost {
-	return &wireHost{im: im, request: encoder{b: make([]byte, 0, 1024)}, reply: make([]byte, replyRoom)}
+	return &wireHost{im: im, request: encoder{b: make([]byte, 0, 1024)}}
 }
 
 // failure turns the negative result of an import into an error.
@@ -42,26 +41,34 @@ func failure(op string, n int64) error {
 	return &Error{Kind: kind, Temporary: kind == KindUnavailable, Msg: "the host refused " + op}
 }
 
-// roundTrip sends the message in w.request. shared says that the reply lies in the
-// buffer that the next round trip overwrites.
+// roundTrip sends the message in w.request. shared says that the reply lies in w.replies,
+// where the next round trip overwrites it.
 func (w *wireHost) roundTrip(op int32, name string) (reply []byte, shared bool, err error) {
 	if len(w.request.b) > MaxMessage {
 		return nil, false, errTooLong
 	}
-	n := w.im.call(op, w.request.b, w.reply)
+	room := w.replies.room()
+	n := w.im.call(op, w.request.b, room)
+	if uint64(n) <= uint64(len(room)) {
+		return room[:n], true, nil
+	}
+	reply, err = w.long(n, name)
+	return reply, false, err
+}
+
+// long takes the reply for which the room was not enough.
+func (w *wireHost) long(n int64, name string) ([]byte, error) {
 	switch {
 	case n < 0:
-		return nil, false, failure(name, n)
-	case n <= int64(len(w.reply)):
-		return w.reply[:n], true, nil
+		return nil, failure(name, n)
 	case n > MaxMessage:
-		return nil, false, errTooLong
+		return nil, errTooLong
 	}
 	own := make([]byte, n)
 	if got := w.im.take(own); got != n {
-		return nil, false, failure(name, got)
+		return nil, failure(name, got)
 	}
-	return own, false, nil
+	return own, nil
 }
 
 // HTTP implements Host.
@@ -76,6 +83,19 @@ func (w *wireHost) HTTP(r *Request) (*Response, error) {
 	return w.decodeResponse(reply, shared)
 }
 
+// Ask implements Host.
+func (w *wireHost) Ask(t *Template, rest string) (*Response, error) {
+	if len(t.request.URL)+len(rest) > maxTemplateURL {
+		return w.HTTP(t.To(rest))
+	}
+	w.request.b = t.append(w.request.b[:0], rest)
+	reply, shared, err := w.roundTrip(hostHTTP, "http")
+	if err != nil {
+		return nil, err
+	}
+	return w.decodeResponse(reply, shared)
+}
+
 // message begins the message of the next round trip.
 func (w *wireHost) message() object {
 	w.request.b = w.request.b[:0]
@@ -83,12 +103,6 @@ func (w *wireHost) message() object {
 }
 
 func (w *wireHost) encodeRequest(r *Request) error {
-	if t := r.template; t != nil {
-		w.request.b = append(w.request.b[:0], t.before...)
-		w.request.str(r.URL)
-		w.request.b = append(w.request.b, t.after...)
-		return nil
-	}
 	o := w.message()
 	o.str("method", r.Method)
 	o.str("url", r.URL)
@@ -125,7 +139,8 @@ func encodeWant(o object, max int, want []string) {
 
 func (w *wireHost) decodeResponse(reply []byte, shared bool) (*Response, error) {
 	d := decoder{b: reply}
-	r := &Response{}
+	a := w.answers.next()
+	r := &a.response
 	var body int64
 	for n := d.mapLen(); n > 0 && d.err == nil; n-- {
 		switch string(d.strBytes()) {
@@ -149,12 +164,19 @@ func (w *wireHost) decodeResponse(reply []byte, shared bool) (*Response, error) 
 		return nil, err
 	}
 	if shared && len(r.Data) > 0 {
-		r.Data = append([]byte(nil), r.Data...)
+		w.replies.keep(len(reply))
 	}
 	if body != 0 {
-		r.Body = NewStream(&handle{w, body}, r.Length)
+		r.Body = w.stream(a, body, r.Length)
 	}
 	return r, nil
+}
+
+// stream returns the Stream of a handle, which is kept in a.
+func (w *wireHost) stream(a *answer, h, size int64) *Stream {
+	a.handle = handle{w, h}
+	a.body = Stream{&a.handle, size}
+	return &a.body
 }
 
 // decodeError reads the error map that d stands before.

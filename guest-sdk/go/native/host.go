@@ -106,6 +106,11 @@ func (h *Host) HTTP(r *berth.Request) (*berth.Response, error) {
 	return h.response(resp, r.Max, r.Want)
 }
 
+// Ask implements berth.Host.
+func (h *Host) Ask(t *berth.Template, rest string) (*berth.Response, error) {
+	return h.HTTP(t.To(rest))
+}
+
 func (h *Host) request(r *berth.Request) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(h.ctx, r.Method, r.URL, nil)
 	if err != nil {

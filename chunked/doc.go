@@ -38,4 +38,5 @@
 // Its cost: a suspended upload of one segment commits with a move or a copy where the
 // backend has them; several are joined by Concat where the backend has it, and
 // otherwise read back and put once more, which triples the traffic of the upload.
+// A backend that cannot read while it puts has the segments opened first: see [PutStored].
 package chunked

@@ -63,7 +63,7 @@ func (d *derived) join(ctx context.Context, receipts *storagedriver.Receipts, la
 	if last != nil {
 		sources = append(sources, last)
 	}
-	return "", d.b.Put(ctx, d.path, storagedriver.JoinSources(sources...))
+	return "", PutStored(ctx, d.b, d.path, sources...)
 }
 
 // move commits the only segment. When the answer is lost it looks: nobody else knows the

@@ -28,7 +28,7 @@ func (g *gate) move(ctx context.Context, source, dest string) error {
 	}
 	// Before the content, so that nobody resumes at the new path.
 	for _, path := range []string{source, dest} {
-		if err := chunked.Abort(ctx, g.b, path); err != nil {
+		if err := g.abort(ctx, path); err != nil {
 			return err
 		}
 	}
@@ -41,6 +41,18 @@ func (g *gate) move(ctx context.Context, source, dest string) error {
 		err = g.moveFile(ctx, source, dest, from.Size)
 	}
 	return g.explain(ctx, dest, err)
+}
+
+// abort ends the unfinished uploads to path and to what is below a file there. Those below a
+// directory end with it, or with the directory that it takes the place of.
+func (g *gate) abort(ctx context.Context, path string) error {
+	if err := chunked.Abort(ctx, g.b, path); err != nil {
+		return err
+	}
+	if g.has(storagedriver.AbilityParts) || !g.has(storagedriver.AbilityFilesUnderFiles) {
+		return nil
+	}
+	return g.deletePrivate(ctx, path)
 }
 
 // mayMove returns KindInvalidPath for a move that cannot be, before anything is changed.
@@ -92,7 +104,7 @@ func (g *gate) moveFile(ctx context.Context, source, dest string, size int64) er
 			return err
 		}
 	default:
-		if err := g.b.Put(ctx, dest, storedFile{gate: g, path: source, size: size}); err != nil {
+		if err := chunked.PutStored(ctx, g.b, dest, storedFile{gate: g, path: source, size: size}); err != nil {
 			return err
 		}
 	}

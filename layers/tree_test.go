@@ -101,3 +101,26 @@ func TestList(t *testing.T) {
 		wantKind(t, "List of nothing", err, storagedriver.KindNotFound)
 	})
 }
+
+// TestMoveEndsUploadsBelowItsPathsOnFlatBackends has files and unfinished uploads below a file.
+func TestMoveEndsUploadsBelowItsPathsOnFlatBackends(t *testing.T) {
+	for _, can := range []storagedriver.Ability{0, storagedriver.AbilityMove, storagedriver.AbilityListTree, storagedriver.AbilityParts} {
+		t.Run(can.String(), func(t *testing.T) {
+			m := &chunkedtest.Memory{Can: can | storagedriver.AbilityFilesUnderFiles}
+			d := complete(m)
+			put(t, d, "/from", "/from/x", "/to/x", "/other")
+			suspend(t, d, "/from/a")
+			suspend(t, d, "/to/a")
+			suspend(t, d, "/to/b/c")
+			suspend(t, d, "/other/a")
+			ok(t, "Move", d.Move(t.Context(), "/from", "/to"))
+			for _, path := range []string{"/from/a", "/to/a", "/to/b/c"} {
+				wantUpload(t, d, path, 0)
+			}
+			wantUpload(t, d, "/other/a", int64(len("unfinished, and longer than one part")))
+			ok(t, "Delete", d.Delete(t.Context(), "/other"))
+			wantFiles(t, m, map[string]string{"/to": "content of /from", "/from/x": "content of /from/x", "/to/x": "content of /to/x"})
+			clean(t, m)
+		})
+	}
+}

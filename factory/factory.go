@@ -20,14 +20,16 @@ type StorageDriverFactory interface {
 }
 
 // FromOpen returns the factory of a Backend: what it creates is opened with open and
-// completed by package layers. name is the name it will be registered under, for errors.
-func FromOpen(name string, open storagedriver.OpenFunc) StorageDriverFactory {
-	return opener{name, open}
+// completed by package layers with the options. name is the name it will be registered
+// under, for errors.
+func FromOpen(name string, open storagedriver.OpenFunc, options ...layers.Option) StorageDriverFactory {
+	return opener{name, open, options}
 }
 
 type opener struct {
-	name string
-	open storagedriver.OpenFunc
+	name    string
+	open    storagedriver.OpenFunc
+	options []layers.Option
 }
 
 func (o opener) Create(ctx context.Context, parameters map[string]any) (storagedriver.StorageDriver, error) {
@@ -38,7 +40,7 @@ func (o opener) Create(ctx context.Context, parameters map[string]any) (storaged
 	if b == nil {
 		return nil, nothing(o.name)
 	}
-	return layers.Complete(b), nil
+	return layers.Complete(b, o.options...), nil
 }
 
 // Loader makes drivers from files found in a Registry's search path.

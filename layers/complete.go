@@ -48,6 +48,7 @@ type gate struct {
 	name    string
 	native  storagedriver.Capabilities // what b declares
 	writers chunked.Options
+	trace   Trace // nil: none
 	closed  atomic.Bool
 }
 
@@ -56,6 +57,9 @@ func Complete(b storagedriver.Backend, opts ...Option) storagedriver.StorageDriv
 	g := &gate{b: b, name: b.Name(), native: b.Capabilities()}
 	for _, o := range opts {
 		o(g)
+	}
+	if g.trace != nil {
+		return traced{g}
 	}
 	return g
 }

@@ -2,8 +2,8 @@
 //
 // [Complete] is the one gate between what authors write and what everyone calls. It
 // validates paths, hides private names, refuses what the backend's Capabilities
-// exclude, derives what is missing, checks what the backend claims, and wraps errors
-// once.
+// exclude, derives what is missing, checks what the backend claims, wraps errors once, and
+// tells a [Trace], if it was given one, of every operation.
 //
 // # What the gate decides where the interface leaves a choice
 //
@@ -14,6 +14,9 @@
 //   - Move of a path onto itself is nil if the path exists; Move below itself and Move
 //     onto a directory are KindInvalidPath, and so is Move of a directory onto a file.
 //     A file may take the path of a directory where AbilityFilesUnderFiles is declared.
+//   - A backend without AbilityFilesUnderFiles refuses a file below a file itself. The gate
+//     finds the reason after such a write has failed, and makes it KindInvalidPath. It does
+//     not look before: a Stat of every directory above the path, for each write.
 //   - A derived Move is a copy and a delete: when the delete fails both paths have the
 //     content. A derived Move of a directory moves its files one by one, in no order; after
 //     an error some have moved. Repeating it moves the rest once the destination's

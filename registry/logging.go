@@ -62,12 +62,19 @@ func (f fieldsFormatter) Format(e *logrus.Entry) ([]byte, error) {
 	return f.Formatter.Format(&entry)
 }
 
-// loggerOr returns l or, when it is nil, a logger that writes where distribution does.
+// Logger returns a logger that writes where distribution's own log goes: what Serve and
+// GarbageCollect were last told by the log section of a Config governs it, also where it
+// was made before.
+func Logger() *slog.Logger {
+	return slog.New(logrusHandler{entry: logrus.NewEntry(logrus.StandardLogger())})
+}
+
+// loggerOr returns l or, when it is nil, Logger.
 func loggerOr(l *slog.Logger) *slog.Logger {
 	if l != nil {
 		return l
 	}
-	return slog.New(logrusHandler{entry: logrus.NewEntry(logrus.StandardLogger())})
+	return Logger()
 }
 
 // logrusHandler is a slog.Handler over logrus.

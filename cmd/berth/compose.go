@@ -37,17 +37,28 @@ type composition struct {
 	logger   *slog.Logger
 }
 
-// compose returns the drivers that this command knows.
+// compose returns the drivers that this command knows. What guests log, and what the
+// drivers' operations are at level debug, goes to standard error.
 func (a *app) compose() *composition {
+	return a.composeLogging(slog.New(slog.NewTextHandler(a.stderr, nil)))
+}
+
+// composeLogging is compose with another logger.
+func (a *app) composeLogging(logger *slog.Logger) *composition {
 	c := &composition{
 		Registry: &factory.Registry{SearchPath: factory.DefaultSearchPath(a.getenv, a.executable)},
 		cacheDir: a.cacheDir(),
-		logger:   slog.New(slog.NewTextHandler(a.stderr, nil)),
+		logger:   logger,
 	}
-	all.Register(c.Registry)
+	all.Register(c.Registry, c.options()...)
 	c.Register(wasmDriver, wasmFactory{c})
 	c.AddLoader(factory.Loader{Prefix: wasmPrefix, Suffix: wasmSuffix, Load: c.load})
 	return c
+}
+
+// options are those of every driver's gate.
+func (c *composition) options() []layers.Option {
+	return []layers.Option{layers.WithTrace(layers.LogTrace(c.logger))}
 }
 
 // cacheDir returns where compiled modules are kept, or "" where there is no such place.
@@ -136,7 +147,7 @@ func (c *composition) open(ctx context.Context, path string, config sandboxConfi
 	if err != nil {
 		return nil, closing(err, closeModule(module))
 	}
-	d := &sandboxed{layers.Complete(backend), module}
+	d := &sandboxed{layers.Complete(backend, c.options()...), module}
 	// Opening a module makes no request. A backend that refuses or cannot be reached is said
 	// now, in one line, and not by each request later.
 	if _, err := d.Stat(ctx, "/"); err != nil {
@@ -210,7 +221,7 @@ func (c *composition) opener(n named) (func(context.Context) (storagedriver.Stor
 		return nil, usageError{fmt.Errorf("--allow is for drivers in .wasm files, and %s is compiled in", n.name)}
 	}
 	if n.name == inmemory.Name {
-		return shared(n.parameters), nil
+		return c.shared(n.parameters), nil
 	}
 	return c.creates(n.name, n.parameters), nil
 }
@@ -220,12 +231,12 @@ func (c *composition) creates(name string, parameters map[string]any) func(conte
 }
 
 // shared opens drivers on one memory: inmemory has no storage that a second opening would find.
-func shared(parameters map[string]any) func(context.Context) (storagedriver.StorageDriver, error) {
+func (c *composition) shared(parameters map[string]any) func(context.Context) (storagedriver.StorageDriver, error) {
 	memory := inmemory.New()
 	return func(ctx context.Context) (storagedriver.StorageDriver, error) {
 		if _, err := inmemory.Open(ctx, parameters); err != nil { // checks the parameters
 			return nil, storagedriver.WrapError("Open", inmemory.Name, "", err)
 		}
-		return layers.Complete(memory), nil
+		return layers.Complete(memory, c.options()...), nil
 	}
 }

@@ -54,7 +54,7 @@ func (a *app) garbageCollect(ctx context.Context, path string, o collectOptions)
 	}
 	removals := []removal{}
 	err = registry.GarbageCollect(ctx, registry.GarbageOptions{
-		Config: config, Drivers: a.compose(), DryRun: o.dryRun, RemoveUntagged: o.untagged,
+		Config: config, Drivers: a.composeLogging(registry.Logger()), DryRun: o.dryRun, RemoveUntagged: o.untagged,
 		Progress: func(g registry.Garbage) {
 			removals = append(removals, removal{g.Kind, g.Repository, g.Digest, g.Path})
 			if o.output == formatTable {

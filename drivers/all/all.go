@@ -5,11 +5,12 @@ import (
 	"github.com/berth-dev/storagedriver/drivers/filesystem"
 	"github.com/berth-dev/storagedriver/drivers/inmemory"
 	"github.com/berth-dev/storagedriver/factory"
+	"github.com/berth-dev/storagedriver/layers"
 )
 
-// Register makes every native driver known to r under its name. It panics when one of the
-// names is taken.
-func Register(r *factory.Registry) {
-	r.Register(filesystem.Name, factory.FromOpen(filesystem.Name, filesystem.Open))
-	r.Register(inmemory.Name, factory.FromOpen(inmemory.Name, inmemory.Open))
+// Register makes every native driver known to r under its name; what r creates of them is
+// completed with the options. It panics when one of the names is taken.
+func Register(r *factory.Registry, options ...layers.Option) {
+	r.Register(filesystem.Name, factory.FromOpen(filesystem.Name, filesystem.Open, options...))
+	r.Register(inmemory.Name, factory.FromOpen(inmemory.Name, inmemory.Open, options...))
 }

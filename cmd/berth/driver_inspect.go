@@ -16,7 +16,7 @@ func (a *app) driverInspectCommand() *cobra.Command {
 		Use:   "inspect FILE.wasm|NAME",
 		Short: "Show what a .wasm driver is and what it asks for",
 		Long: `Loads a .wasm driver, asks it for its manifest with nothing in reach, and shows that with its imports, its
-memory and its digest. Nothing is opened and nothing is allowed.`,
+memory and its digest, and the ABI it was built for beside this command's. Nothing is opened and nothing is allowed.`,
 		Example: "  berth driver inspect build/guests/webdav.wasm\n  berth driver inspect webdav --output json",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -38,14 +38,36 @@ func (a *app) inspect(ctx context.Context, name string, output format) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, module.Close(context.WithoutCancel(ctx))) }()
-	info := module.Info()
+	major, minor, err := module.GuestABI(ctx)
+	if err != nil {
+		return err
+	}
+	info := inspection{Info: module.Info(), Guest: guestABI{
+		Built: abiVersion(major, minor), HostsFrom: abiVersion(major, minor), HostsBefore: abiVersion(major+1, 0),
+	}}
 	if output == formatJSON {
 		return printJSON(a.stdout, info)
 	}
 	return printTable(a.stdout, inspectRows(info))
 }
 
-func inspectRows(info runtime.Info) [][]string {
+// inspection is what is shown of a module. The host's version is Info's.
+type inspection struct {
+	runtime.Info
+	Guest guestABI `json:"guestABI"`
+}
+
+// guestABI is the version of the ABI that a guest was built for, as its export abi answers,
+// and the versions of hosts that run such guests: from one on and before another.
+type guestABI struct {
+	Built       string `json:"built"`
+	HostsFrom   string `json:"hostsFrom"`
+	HostsBefore string `json:"hostsBefore"`
+}
+
+func abiVersion(major, minor uint32) string { return fmt.Sprintf("%d.%d", major, minor) }
+
+func inspectRows(info inspection) [][]string {
 	m := info.Manifest
 	rows := [][]string{
 		{"file", info.File},
@@ -53,7 +75,8 @@ func inspectRows(info runtime.Info) [][]string {
 		{"name", m.Name},
 		{"version", m.Version},
 		{"description", m.Description},
-		{"ABI", info.ABI},
+		{"guest ABI", fmt.Sprintf("%s: runs on hosts of %s and later, before %s", info.Guest.Built, info.Guest.HostsFrom, info.Guest.HostsBefore)},
+		{"host ABI", info.ABI},
 		{"memory", fmt.Sprintf("%s at the start, at most %s", mebibytes(info.MemoryMin), mebibytes(info.MemoryMax))},
 		{"abilities", strings.Join(m.Abilities, ", ")},
 	}

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/berth-dev/storagedriver/abi"
 	"github.com/berth-dev/storagedriver/testsuites/guestbuild"
 )
 
@@ -82,11 +85,23 @@ func webdavWasm(t *testing.T) string {
 }
 
 func TestInspectShowsWhatADriverAsksFor(t *testing.T) {
+	// The guest is built beside this command, for the same version.
+	version, next := fmt.Sprintf("%d.%d", abi.Major, abi.Minor), fmt.Sprintf("%d.0", abi.Major+1)
 	c := newConsole(t, nil)
 	c.wantStatus(t, statusOK, []string{"driver", "inspect", webdavWasm(t)},
-		"webdav", "sha256", "asks to reach", "memory", "wasi_snapshot_preview1.", "berth.call", "dispatch")
+		"webdav", "sha256", "guest ABI", version+": runs on hosts of "+version+" and later, before "+next, "host ABI", "asks to reach", "memory", "wasi_snapshot_preview1.", "berth.call", "dispatch")
 	c.out.Reset()
 	c.wantStatus(t, statusOK, []string{"driver", "inspect", webdavWasm(t), "-o", "json"}, `"manifest"`, `"sha256"`, `"imports"`)
+	var v struct {
+		ABI      string
+		GuestABI struct{ Built, HostsFrom, HostsBefore string }
+	}
+	if err := json.Unmarshal(c.out.Bytes(), &v); err != nil {
+		t.Fatal(err)
+	}
+	if g := v.GuestABI; v.ABI != version || g.Built != version || g.HostsFrom != version || g.HostsBefore != next {
+		t.Errorf("want the guest's ABI beside the host's, both %s, got %+v", version, v)
+	}
 }
 
 func TestBadParametersAndOriginsAreOneLine(t *testing.T) {

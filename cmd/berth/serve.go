@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 
@@ -27,7 +28,8 @@ REGISTRY_* override it, and REGISTRY_CONFIGURATION_PATH names it when the argume
 section names one driver: a compiled-in one, "wasm" with the path of a file, or NAME for a file
 registry-storage-NAME.wasm in the search path ('berth driver ls' lists them).
 
-Without a configuration it listens on ` + defaultAddr + ` and uses the filesystem driver under ` + defaultDir + `.
+Without a configuration it listens on ` + defaultAddr + ` and uses the filesystem driver under ` + defaultDir + `, where
+it also keeps the secret that signs the state of uploads.
 The first signal drains for at most http.draintimeout (exit status 0); a second one ends the process at once.`,
 		Example: "  berth serve\n  berth serve config.yml\n  REGISTRY_HTTP_ADDR=127.0.0.1:5001 berth serve config.yml",
 		Args:    cobra.MaximumNArgs(1),
@@ -42,7 +44,7 @@ func (a *app) serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	drivers := a.compose()
+	drivers := a.composeLogging(registry.Logger())
 	err = registry.Serve(ctx, registry.Options{
 		Config: config, Drivers: drivers, AccessLog: a.stdout,
 		Ready: func(addr string) { fmt.Fprintf(a.stderr, "berth: the registry listens on %s\n", addr) },
@@ -67,10 +69,26 @@ func (a *app) serveConfig(args []string) (*registry.Config, error) {
 	}
 	what := "storage: " + config.Storage.Type()
 	if config.Storage.Type() == "filesystem" {
-		what = fmt.Sprintf("the filesystem driver under %v", config.Storage.Parameters()["rootdirectory"])
+		root := fmt.Sprint(config.Storage.Parameters()["rootdirectory"])
+		what = "the filesystem driver under " + root
+		if err := keepSecret(config, root); err != nil {
+			return nil, err
+		}
 	}
 	fmt.Fprintf(a.stderr, "berth: no configuration was given: %s, on %s\n", what, config.HTTP.Addr)
 	return config, nil
+}
+
+// keepSecret gives the configuration the secret that is kept in root, unless it has one.
+func keepSecret(config *registry.Config, root string) error {
+	if config.HTTP.Secret != "" {
+		return nil
+	}
+	err := os.MkdirAll(root, 0o777) // as the driver makes it
+	if err == nil {
+		config.HTTP.Secret, err = secretIn(root)
+	}
+	return err
 }
 
 // builtinConfig is parsed like a file, so that the REGISTRY_* variables count here too.

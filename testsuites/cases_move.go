@@ -16,6 +16,7 @@ func moveCases() []scenario {
 		{"move/directory", "Move of a directory takes all below it along", moveDirectory},
 		{"move/directory-into-itself", "Move of a directory below itself fails and harms nothing", moveIntoItself},
 		{"move/directory-onto-file", "Move of a directory onto a file replaces it, or fails and harms nothing", moveDirectoryOntoFile},
+		{"move/directory-under-file", "Move of a directory to a path below a file fails and harms nothing, unless there are files under files", moveDirectoryUnderFile},
 		{"move/file-onto-directory", "Move of a file onto a directory fails and harms nothing, unless there are files under files", moveOntoDirectory},
 		{"move/prefix-siblings", "Move of a directory leaves alone those whose name only begins like it", movePrefix},
 	}
@@ -167,6 +168,26 @@ func moveDirectoryOntoFile(e *env) {
 	if !e.has(storagedriver.AbilityFilesUnderFiles) {
 		e.wantDirectory(e.path("file"))
 	}
+}
+
+func moveDirectoryUnderFile(e *env) {
+	file := e.content(32)
+	contents := e.putAll(100, e.path("dir/1"), e.path("dir/sub/2"))
+	e.put(e.path("file"), file)
+	err := e.d.Move(e.ctx, e.path("dir"), e.path("file/dir"))
+	if e.has(storagedriver.AbilityFilesUnderFiles) {
+		e.ok(err, "Move of a directory to a path below a file")
+		e.wantContent(e.path("file/dir/1"), contents[e.path("dir/1")])
+		e.wantContent(e.path("file/dir/sub/2"), contents[e.path("dir/sub/2")])
+		e.wantMissing(e.path("dir/1"))
+	} else {
+		e.wantError(err, storagedriver.KindInvalidPath, "Move", e.path("dir"), e.path("file/dir"))
+		for p, c := range contents {
+			e.wantContent(p, c)
+		}
+		e.wantMissing(e.path("file/dir/1"))
+	}
+	e.wantContent(e.path("file"), file)
 }
 
 func moveOntoDirectory(e *env) {

@@ -18,6 +18,7 @@ func writerCases() []scenario {
 		{"write/use-after-commit", "Write and Commit after Commit are Closed, and what was committed stays", writerAfterCommit},
 		{"write/under-file", "an upload below a file is InvalidPath or, with files under files, possible", writerUnderFile},
 		{"write/onto-directory", "an upload onto a directory is InvalidPath or, with files under files, possible", writerOntoDirectory},
+		{"write/suspended-under-file", "an upload below a file or onto a directory that is suspended and continued is InvalidPath at Commit at the latest, unless there are files under files", writerSuspendedUnderFile},
 		{"write/several-at-once", "uploads to different paths in one directory do not mix", writerSeveral},
 	}
 }
@@ -211,6 +212,47 @@ func writerOntoDirectory(e *env) {
 	e.put(e.path("dir/file"), c)
 	e.wantUploadAsFile(e.path("dir"))
 	e.wantContent(e.path("dir/file"), c)
+}
+
+// writerSuspendedUnderFile takes the way to the path that a put does not: that of what was stored before.
+func writerSuspendedUnderFile(e *env) {
+	file, c := e.content(32), e.content(1000)
+	e.put(e.path("file"), file)
+	e.put(e.path("dir/file"), file)
+	for _, name := range []string{"file/below", "dir"} {
+		err := e.trySuspended(e.path(name), c)
+		if e.has(storagedriver.AbilityFilesUnderFiles) {
+			e.ok(err, "a suspended upload to %s", e.path(name))
+			e.wantContent(e.path(name), c)
+		} else {
+			e.wantKind(err, storagedriver.KindInvalidPath, "a suspended upload to "+e.path(name))
+		}
+		e.wantContent(e.path("file"), file)
+		e.wantContent(e.path("dir/file"), file)
+	}
+}
+
+// trySuspended uploads c to path, suspending it in the middle, and returns the first error.
+func (e *env) trySuspended(path string, c content) error {
+	w, err := e.d.Writer(e.ctx, path, false)
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(feed(w, c, 0, c.size/2, pieceSize), w.Close()); err != nil {
+		return errors.Join(err, w.Cancel(e.ctx))
+	}
+	if w, err = e.d.Writer(e.ctx, path, true); err != nil {
+		return err
+	}
+	e.wantSize(w, c.size/2, "of the resumed upload to "+path)
+	err = feed(w, c, c.size/2, c.size, pieceSize)
+	if err == nil {
+		err = w.Commit(e.ctx)
+	}
+	if err != nil {
+		err = errors.Join(err, w.Cancel(e.ctx))
+	}
+	return errors.Join(err, w.Close())
 }
 
 func writerSeveral(e *env) {

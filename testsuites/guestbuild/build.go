@@ -27,9 +27,10 @@ type guest struct {
 }
 
 var guests = map[string]guest{
-	"webdav": {dir: "examples/webdav", pkg: "./guest", sources: []string{"examples/webdav", "guest-sdk/go"}},
-	"parts":  {dir: "testsuites/guests", pkg: "./parts/guest", sources: []string{"testsuites/guests/parts", "guest-sdk/go"}},
-	"nop":    {dir: "testsuites/guests", pkg: "./nop", sources: []string{"testsuites/guests/nop", "guest-sdk/go"}},
+	"webdav":   {dir: "examples/webdav", pkg: "./guest", sources: []string{"examples/webdav", "guest-sdk/go"}},
+	"parts":    {dir: "testsuites/guests", pkg: "./parts/guest", sources: []string{"testsuites/guests/parts", "guest-sdk/go"}},
+	"stateful": {dir: "testsuites/guests", pkg: "./stateful", sources: []string{"testsuites/guests/stateful", "testsuites/guests/parts", "guest-sdk/go"}},
+	"nop":      {dir: "testsuites/guests", pkg: "./nop", sources: []string{"testsuites/guests/nop", "guest-sdk/go"}},
 }
 
 // Path returns the path of the guest's .wasm file, built if need be, or ends the test.

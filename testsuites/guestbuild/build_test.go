@@ -78,7 +78,7 @@ func TestAYoungerSourceMakesAGuestStale(t *testing.T) {
 }
 
 func TestAnUnknownGuestAndAGuestThatDoesNotCompileAreErrors(t *testing.T) {
-	if _, err := Build(t.Context(), "none"); err == nil || !strings.Contains(err.Error(), "nop, parts, webdav") {
+	if _, err := Build(t.Context(), "none"); err == nil || !strings.Contains(err.Error(), "nop, parts, stateful, webdav") {
 		t.Fatalf("an unknown guest: want an error that lists those known, got %v", err)
 	}
 	root := t.TempDir()

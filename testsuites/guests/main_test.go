@@ -10,6 +10,9 @@ import (
 var cacheDir string
 
 func TestMain(m *testing.M) {
+	if arg := os.Getenv(processVariable); arg != "" {
+		os.Exit(runProcess(arg))
+	}
 	os.Exit(run(m))
 }
 

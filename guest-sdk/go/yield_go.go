@@ -5,8 +5,8 @@ package berth
 import "runtime"
 
 // yieldEvery is how many exports run between two yields. A yield costs a guest that comes back from a request
-// 8 us, because the scheduler's code is cold by then; with one in 64 memory stays where it is with one in 1.
-const yieldEvery = 16
+// 8 us, because the scheduler's code is cold by then; memory stays where it is with one in 1.
+const yieldEvery = 64
 
 var exports uint32
 

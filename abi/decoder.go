@@ -30,36 +30,27 @@ type Message interface {
 // Decode decodes a request, or a reply that cannot be an error, into m. On error m's
 // content is unspecified.
 func Decode(b []byte, m Message) error {
-	d := decoders.Get().(*decoder)
-	defer decoders.Put(d)
-	d.start(b)
-	m.reset()
-	d.message(m, nil)
-	return d.finish()
+	_, err := decode(b, m, false)
+	return err
 }
 
 // DecodeReply decodes a reply into m. When the reply is an error it is returned as
 // failure, and m is empty. failure is a copy and the caller's to keep.
 func DecodeReply(b []byte, m Message) (failure *Error, err error) {
+	return decode(b, m, true)
+}
+
+func decode(b []byte, m Message, reply bool) (*Error, error) {
 	d := decoders.Get().(*decoder)
 	defer decoders.Put(d)
-	d.start(b)
+	d.start(b, reply)
 	m.reset()
-	var e Error
-	isError := false
-	d.message(m, func() {
-		isError = true
-		e = Error{}
-		d.nested(&e)
-	})
-	if err := d.finish(); err != nil {
-		return nil, err
-	}
-	if isError {
+	d.message(m)
+	failure, err := d.finish()
+	if err == nil && failure != nil {
 		m.reset()
-		return &e, nil
 	}
-	return nil, nil
+	return failure, err
 }
 
 var decoders = sync.Pool{New: func() any {
@@ -74,6 +65,9 @@ type decoder struct {
 	dec   *msgpack.Decoder
 	depth int
 	err   error
+
+	reply   bool   // the message may be an error
+	failure *Error // which it is
 }
 
 // input is the message, and knows what is left of it.
@@ -106,21 +100,25 @@ func (in *input) UnreadByte() error {
 	return nil
 }
 
-func (d *decoder) start(b []byte) {
+func (d *decoder) start(b []byte, reply bool) {
 	d.in = input{b: b}
-	d.depth, d.err = 0, nil
+	d.depth, d.reply = 0, reply
 	if len(b) > MaxMessage {
 		d.fail("%d bytes, more than %d", len(b), MaxMessage)
 	}
 }
 
-func (d *decoder) finish() error {
+// finish leaves nothing of the message behind.
+func (d *decoder) finish() (*Error, error) {
 	if d.err == nil && d.in.left() > 0 {
 		d.fail("%d bytes after its end", d.in.left())
 	}
-	err := d.err
-	d.in.b, d.err = nil, nil
-	return err
+	failure, err := d.failure, d.err
+	d.in.b, d.failure, d.err = nil, nil, nil
+	if err != nil {
+		return nil, err
+	}
+	return failure, nil
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -140,16 +138,17 @@ func (d *decoder) code() byte {
 	return d.in.b[d.in.pos]
 }
 
-// message decodes the fields of m. onError, when not nil, is called for the key "err".
-func (d *decoder) message(m Message, onError func()) {
+// message decodes the fields of m, or the error in its place.
+func (d *decoder) message(m Message) {
 	n := d.mapLen()
 	for range n {
 		key := d.key()
 		if d.err != nil {
 			return
 		}
-		if onError != nil && string(key) == KeyErr {
-			onError()
+		if d.reply && d.depth == 1 && string(key) == KeyErr {
+			d.failure = new(Error)
+			d.message(d.failure)
 		} else if !m.field(d, key) {
 			d.skip()
 		}
@@ -159,9 +158,6 @@ func (d *decoder) message(m Message, onError func()) {
 	}
 	d.depth--
 }
-
-// nested decodes a map inside a message.
-func (d *decoder) nested(m Message) { d.message(m, nil) }
 
 func (d *decoder) enter() bool {
 	d.depth++
@@ -303,20 +299,25 @@ func (d *decoder) int() int64 {
 		d.in.pos++
 		return int64(int8(c))
 	}
-	if c == msgpcode.Uint64 {
-		n, err := d.dec.DecodeUint64()
-		if err != nil || n > math.MaxInt64 {
-			d.fail("an integer that ends early or does not fit 63 bits")
-			return 0
-		}
-		return int64(n)
-	}
-	n, err := d.dec.DecodeInt64()
-	if err != nil {
+	size := 1 << (c & 3) // of both the four unsigned formats and the four signed ones
+	if size >= d.in.left() {
 		d.fail("it ends early")
 		return 0
 	}
-	return n
+	var n uint64
+	for _, b := range d.in.b[d.in.pos+1 : d.in.pos+1+size] {
+		n = n<<8 | uint64(b)
+	}
+	d.in.pos += 1 + size
+	switch {
+	case c >= msgpcode.Int8:
+		unused := 64 - 8*size
+		return int64(n<<unused) >> unused
+	case n > math.MaxInt64:
+		d.fail("an integer that does not fit 63 bits")
+		return 0
+	}
+	return int64(n)
 }
 
 // size is an int that must not be negative.

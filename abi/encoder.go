@@ -1,7 +1,10 @@
 package abi
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
+	"math/bits"
 	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -56,28 +59,57 @@ func (e *encoder) begin(present ...bool) {
 			n++
 		}
 	}
-	_ = e.enc.EncodeMapLen(n)
+	e.out.b = append(e.out.b, msgpcode.FixedMapLow|byte(n)) // no message has more than 15 keys
 }
 
 func (e *encoder) key(k string) { e.text(k) }
 
-func (e *encoder) array(n int) { _ = e.enc.EncodeArrayLen(n) }
+// What small operations have is written here, with fewer branches than the library takes,
+// which writes the rest; the golden vectors have both.
 
-// text needs the library for long strings only.
-func (e *encoder) text(s string) {
-	if len(s) <= int(msgpcode.FixedStrMask) {
-		e.out.b = append(append(e.out.b, msgpcode.FixedStrLow|byte(len(s))), s...)
+func (e *encoder) array(n int) {
+	if n <= int(msgpcode.FixedArrayMask) {
+		e.out.b = append(e.out.b, msgpcode.FixedArrayLow|byte(n))
 		return
 	}
-	_ = e.enc.EncodeString(s)
+	_ = e.enc.EncodeArrayLen(n)
+}
+
+func (e *encoder) text(s string) {
+	switch {
+	case len(s) <= int(msgpcode.FixedStrMask):
+		e.out.b = append(append(e.out.b, msgpcode.FixedStrLow|byte(len(s))), s...)
+	case len(s) <= math.MaxUint8:
+		e.out.b = append(append(e.out.b, msgpcode.Str8, byte(len(s))), s...)
+	default:
+		_ = e.enc.EncodeString(s)
+	}
 }
 
 func (e *encoder) bytes(b []byte) {
-	_ = e.enc.EncodeBytesLen(len(b))
+	if len(b) > math.MaxUint8 && len(b) <= math.MaxUint16 {
+		e.out.b = binary.BigEndian.AppendUint16(append(e.out.b, msgpcode.Bin16), uint16(len(b)))
+	} else {
+		_ = e.enc.EncodeBytesLen(len(b))
+	}
 	e.out.b = append(e.out.b, b...)
 }
 
-func (e *encoder) number(n int64) { _ = e.enc.EncodeInt(n) }
+func (e *encoder) number(n int64) {
+	if n < 0 {
+		_ = e.enc.EncodeInt(n)
+		return
+	}
+	if n <= math.MaxInt8 {
+		e.out.b = append(e.out.b, byte(n))
+		return
+	}
+	// The four formats are of 1<<format bytes: all eight are appended with those in front,
+	// and the rest is cut off.
+	format := bits.Len(uint(bits.Len64(uint64(n))-1) / 8)
+	b := append(e.out.b, msgpcode.Uint8+byte(format))
+	e.out.b = binary.BigEndian.AppendUint64(b, uint64(n)<<(64-8<<format))[:len(b)+1<<format]
+}
 
 func (e *encoder) str(k, s string) {
 	if s != "" {

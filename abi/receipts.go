@@ -87,7 +87,7 @@ func (m *ReceiptsPage) field(d *decoder, key []byte) bool {
 		}
 		m.Page = make([]Receipt, n)
 		for i := range m.Page {
-			d.nested(&m.Page[i])
+			d.message(&m.Page[i])
 			if d.err != nil {
 				return true
 			}

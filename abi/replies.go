@@ -100,7 +100,7 @@ func (m *ListReply) field(d *decoder, key []byte) bool {
 		}
 		m.Entries = make([]Entry, n)
 		for i := range m.Entries {
-			d.nested(&m.Entries[i])
+			d.message(&m.Entries[i])
 			if d.err != nil {
 				return true
 			}

@@ -48,7 +48,7 @@ func (m *UploadOpenReply) field(d *decoder, key []byte) bool {
 		m.Token = d.str()
 	case KeyLimits:
 		m.Limits.reset()
-		d.nested(&m.Limits)
+		d.message(&m.Limits)
 	case KeyResumed:
 		m.Resumed = d.bool()
 	case KeyTail:

@@ -146,7 +146,7 @@ func (in *instance) takeBody(op abi.Op, h abi.Handle) (*body, error) {
 	}
 	b := s.body
 	in.table.remove(h)
-	if err := in.d.hold(b); err != nil {
+	if err := b.Hold(); err != nil {
 		_ = b.Close() // the driver is closed, which is the error to tell
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (b *body) Close() error {
 		return nil
 	}
 	b.d.bodies.Add(-1)
-	b.d.letGo(b)
+	b.d.m.bodies.Add(-1)
 	return b.Body.Close()
 }
 

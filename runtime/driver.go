@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/berth-dev/storagedriver"
@@ -23,10 +22,6 @@ type driver struct {
 	pool    pool
 	lines   bucket
 	bodies  atomic.Int64
-
-	mu     sync.Mutex
-	held   map[*body]struct{} // bodies that callers hold
-	closed bool
 }
 
 var _ storagedriver.Backend = (*driver)(nil)
@@ -38,7 +33,7 @@ func (m *Module) Open(ctx context.Context, parameters map[string]any) (storagedr
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{m: m, name: m.manifest.Name, params: params, secrets: newReplacer(secrets), held: map[*body]struct{}{}}
+	d := &driver{m: m, name: m.manifest.Name, params: params, secrets: newReplacer(secrets)}
 	cfg := m.cfg
 	d.client = egress.NewClient(egress.Config{
 		Policy: m.policy, ConnectTimeout: cfg.ConnectTimeout, FirstByteTimeout: cfg.FirstByteTimeout, IdleTimeout: cfg.IdleTimeout,
@@ -102,25 +97,6 @@ func (d *driver) hideSecrets(s string) string {
 
 func (d *driver) count(op abi.Op) { d.m.dispatches[op].Add(1) }
 
-// hold notes a body that passes to a caller, so that Close can end it.
-func (d *driver) hold(b *body) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return errClosedDriver
-	}
-	d.held[b] = struct{}{}
-	return nil
-}
-
-// letGo is called when a body is closed, held or not.
-func (d *driver) letGo(b *body) {
-	d.m.bodies.Add(-1)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.held, b)
-}
-
 // Name implements storagedriver.Backend.
 func (d *driver) Name() string { return d.name }
 
@@ -129,12 +105,6 @@ func (d *driver) Capabilities() storagedriver.Capabilities { return d.caps }
 
 // Close implements storagedriver.Backend. Readers still open fail.
 func (d *driver) Close() error {
-	d.mu.Lock()
-	d.closed = true
-	for b := range d.held {
-		b.Abort()
-	}
-	d.mu.Unlock()
 	d.pool.close()
 	d.client.Close()
 	d.m.forget(d)

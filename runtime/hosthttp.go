@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"io"
-	"net/textproto"
 	"slices"
 	"strings"
 
@@ -14,36 +13,29 @@ import (
 
 // http runs one request under the operation's context.
 func (in *instance) http(request []byte) (abi.Message, error) {
-	m := &in.request
-	if err := decode(request, m); err != nil {
+	m, err := in.forms.decode(request)
+	if err != nil {
 		return nil, err
 	}
-	if len(m.Data) > 0 && len(m.Body) > 0 {
-		return nil, storagedriver.NewError(storagedriver.KindInvalidArgument, "http: both data and body")
-	}
-	if err := checkAnswer(m.Max, m.Want); err != nil {
-		return nil, err
-	}
-	r := egress.Request{Method: m.Method, URL: m.URL, Headers: m.Headers}
+	r := egress.Request{Method: m.Method, URL: m.URL, Headers: m.Headers, Data: m.Data, Checked: m.checked}
 	var parts *sequence
-	switch {
-	case len(m.Data) > 0:
-		r.Data, m.Data = m.Data, nil // net/http's now
-	case len(m.Body) > 0:
-		var err error
+	if len(m.Body) > 0 {
 		if parts, err = in.sequence(m.Body); err != nil {
 			return nil, err
 		}
 		r.Size, r.Once, r.Open = parts.size, parts.once, parts.open
 	}
 	resp, err := in.d.client.Do(in.ctx, &r)
+	if m.checked == nil {
+		in.forms.keep(m, r.Checked, request)
+	}
 	if parts != nil && (err != nil || r.Size == 0) { // nobody opens, and closes, an empty body
 		parts.drop()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return in.answerHTTP(resp, m.Max, m.Want, m.All)
+	return in.answerHTTP(resp, m.Max, m.want, m.All)
 }
 
 func checkAnswer(limit int64, want []string) error {
@@ -57,19 +49,15 @@ func checkAnswer(limit int64, want []string) error {
 }
 
 // answerHTTP takes over the response.
-func (in *instance) answerHTTP(resp *egress.Response, limit int64, want []string, all bool) (abi.Message, error) {
+func (in *instance) answerHTTP(resp *egress.Response, limit int64, want []wanted, all bool) (abi.Message, error) {
 	m := &in.answer
 	*m = abi.HTTPReply{Status: resp.Status, Len: resp.Length, Headers: m.Headers[:0]}
 	if all {
 		m.Headers = allHeaders(m.Headers, resp)
-	} else {
-		for i, name := range want {
-			if slices.ContainsFunc(want[:i], func(before string) bool { return strings.EqualFold(before, name) }) {
-				continue // the response's headers fit into a message once
-			}
-			for _, value := range resp.Header[textproto.CanonicalMIMEHeaderKey(name)] {
-				m.Headers = append(m.Headers, strings.ToLower(name), strings.ToValidUTF8(value, "?"))
-			}
+	}
+	for i := range want {
+		for _, value := range resp.Header[want[i].canonical] {
+			m.Headers = append(m.Headers, want[i].lower, strings.ToValidUTF8(value, "?"))
 		}
 	}
 	switch {

@@ -29,7 +29,7 @@ type instance struct {
 	reply   []byte // of the last host operation, until taken
 	waiting bool
 	inline  []byte // a response's body on its way into a message
-	request abi.HTTPRequest
+	forms   forms
 	answer  abi.HTTPReply
 	denied  string // why policy last refused the call something
 
@@ -42,9 +42,6 @@ type instance struct {
 
 // keptBuffer is the largest buffer kept by an idle instance.
 const keptBuffer = 64 << 10
-
-// keptStrings is the most strings that an idle instance has room for.
-const keptStrings = 4 * abi.MaxHeaders
 
 // callContext is the operation's context, from which host functions find the instance.
 type callContext struct {
@@ -61,8 +58,14 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// instanceOf returns the instance that a host function was called by.
-func instanceOf(ctx context.Context) *instance { return ctx.Value(instanceKey{}).(*instance) }
+// instanceOf returns the instance that a host function was called by. Engines may wrap the
+// context while they instantiate.
+func instanceOf(ctx context.Context) *instance {
+	if c, ok := ctx.(*callContext); ok {
+		return c.in
+	}
+	return ctx.Value(instanceKey{}).(*instance)
+}
 
 // newInstance instantiates and initialises a guest. The caller closes it.
 func (d *driver) newInstance(ctx context.Context, describing bool) (*instance, error) {
@@ -122,9 +125,7 @@ func (in *instance) end() {
 			*b = nil
 		}
 	}
-	if r := &in.request; cap(r.Headers)+cap(r.Want) > keptStrings {
-		r.Headers, r.Want = nil, nil
-	}
+	in.forms.trim()
 }
 
 // call runs one operation between begin and end. Handles in reply are still in the table.

@@ -168,5 +168,5 @@ func (in *instance) httpFinish(request []byte) (abi.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	return in.answerHTTP(resp, m.Max, m.Want, m.All)
+	return in.answerHTTP(resp, m.Max, wantedHeaders(m.Want), m.All)
 }

@@ -77,6 +77,15 @@ func (b *Body) Close() error {
 	return err
 }
 
+// Hold makes Close of the Client end the exchange, as it does not by itself: the body
+// outlives the call that made the request. After Close it is KindClosed.
+func (b *Body) Hold() error {
+	if !b.x.client.watcher.hold(b.x) {
+		return errClientClosed
+	}
+	return nil
+}
+
 // Abort ends the exchange from another goroutine: a Read in progress fails.
 func (b *Body) Abort() { b.x.cancel(errClosed) }
 

@@ -8,8 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,8 +43,8 @@ type Config struct {
 type Client struct {
 	cfg       Config
 	rt        *http.Transport
-	known     sync.Map // of written to Origin: what was found to be allowed
-	spellings atomic.Int64
+	watcher   watcher
+	spellings atomic.Pointer[[]spelling] // of origins found to be allowed; what it points to is constant
 	closed    atomic.Bool
 }
 
@@ -52,11 +52,14 @@ type Client struct {
 // call, with their headers.
 const bufferSize = 64 << 10
 
-// written is an origin as a URL has it.
-type written struct{ scheme, host string }
+// spelling is an origin as a URL has it.
+type spelling struct {
+	scheme, host string
+	origin       Origin
+}
 
 // maxSpellings bounds what a Client remembers: a guest could write one host in many ways.
-const maxSpellings = 64
+const maxSpellings = 16
 
 // NewClient returns a Client. The caller closes it.
 func NewClient(cfg Config) *Client {
@@ -68,7 +71,7 @@ func NewClient(cfg Config) *Client {
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	return &Client{cfg: cfg, rt: &http.Transport{
+	c := &Client{cfg: cfg, rt: &http.Transport{
 		Proxy:                  nil, // the environment's proxy is not the operator's word on this driver
 		DialContext:            dial,
 		TLSHandshakeTimeout:    cfg.ConnectTimeout,
@@ -81,6 +84,8 @@ func NewClient(cfg Config) *Client {
 		ReadBufferSize:         bufferSize,
 		Protocols:              protocols,
 	}}
+	c.watcher.setLimits(cfg.FirstByteTimeout, cfg.IdleTimeout)
+	return c
 }
 
 func bounded(dial DialFunc, timeout time.Duration) DialFunc {
@@ -91,12 +96,15 @@ func bounded(dial DialFunc, timeout time.Duration) DialFunc {
 	}
 }
 
-// Close closes idle connections; those in use end with their requests. Requests made
-// afterwards are KindClosed.
+// Close closes idle connections, and ends the exchanges whose bodies are held; the others'
+// connections end with them. Requests made afterwards are KindClosed.
 func (c *Client) Close() {
 	c.closed.Store(true)
+	c.watcher.close()
 	c.rt.CloseIdleConnections()
 }
+
+var errClientClosed error = storagedriver.NewError(storagedriver.KindClosed, "the driver is closed")
 
 // Request is a request to be made.
 type Request struct {
@@ -116,6 +124,17 @@ type Request struct {
 	// Ended is called when Do has failed after Check, and when the response's body is
 	// closed; nil is nothing.
 	Ended func()
+	// Checked is what Do left here in an earlier request of the same Method and Headers,
+	// which are not looked at then; nil when there was none. Do sets it unless it refuses
+	// one of them.
+	Checked *Checked
+}
+
+// Checked is a method and headers that a request may have. It is constant, and requests may
+// share it.
+type Checked struct {
+	method string
+	header http.Header // net/http only reads it, as a RoundTripper must
 }
 
 // Response is the answer to a Request. The caller closes Body, also when there is nothing
@@ -141,36 +160,40 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 		return nil, err
 	}
 	if c.closed.Load() { // a new connection would be kept when it is idle
-		return nil, storagedriver.NewError(storagedriver.KindClosed, "the driver is closed")
+		return nil, errClientClosed
 	}
 	u, origin, err := c.check(r)
 	if err != nil {
 		return nil, err
 	}
-	h, err := header(r.Headers)
-	if err != nil {
-		return nil, err
+	if r.Checked == nil {
+		h, err := header(r.Headers)
+		if err != nil {
+			return nil, err
+		}
+		r.Checked = &Checked{method: r.Method, header: h}
 	}
-	x := &exchange{origin: origin, ended: r.Ended}
+	x := &exchange{client: c, origin: origin, ended: r.Ended}
 	x.ctx, x.cancel = context.WithCancelCause(ctx)
 	req := new(http.Request).WithContext(x.ctx)
-	req.Method, req.URL, req.Host, req.Header = r.Method, u, u.Host, h
+	req.Method, req.URL, req.Host, req.Header = r.Checked.method, u, u.Host, r.Checked.header
 	req.Proto, req.ProtoMajor, req.ProtoMinor = "HTTP/1.1", 1, 1
 	if err := x.attach(req, r); err != nil {
 		x.end(err)
 		return nil, err
 	}
-	x.watch(c.cfg.FirstByteTimeout)
+	x.sends.Store(1) // now the response is waited for
+	c.watcher.add(x)
 	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
 		err = x.failure(ctx, err)
 		x.end(err)
 		return nil, err
 	}
-	x.answered(c.cfg.IdleTimeout)
+	x.reads.Store(answeredBit)
 	out := &x.resp
 	*out = Response{Status: resp.StatusCode, Header: resp.Header, Length: resp.ContentLength, Body: &x.body}
-	out.NoBody = r.Method == http.MethodHead || resp.ContentLength == 0 || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
+	out.NoBody = req.Method == http.MethodHead || resp.ContentLength == 0 || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
 	x.body = Body{x: x, ctx: ctx, r: resp.Body, left: resp.ContentLength}
 	if out.NoBody {
 		out.Body.left = 0
@@ -179,7 +202,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 }
 
 func (c *Client) check(r *Request) (*url.URL, Origin, error) {
-	if !httpguts.ValidHeaderFieldName(r.Method) || strings.EqualFold(r.Method, http.MethodConnect) { // a method is a token, as a name is
+	if r.Checked == nil && (!httpguts.ValidHeaderFieldName(r.Method) || strings.EqualFold(r.Method, http.MethodConnect)) { // a method is a token, as a name is
 		return nil, Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the method %q", r.Method)
 	}
 	u, err := url.Parse(r.URL)
@@ -190,8 +213,13 @@ func (c *Client) check(r *Request) (*url.URL, Origin, error) {
 		return nil, Origin{}, storagedriver.NewError(storagedriver.KindInvalidArgument, "the URL has a user in it: use an Authorization header")
 	}
 	u.Fragment, u.RawFragment = "", ""
-	if known, ok := c.known.Load(written{u.Scheme, u.Host}); ok {
-		return u, known.(Origin), nil
+	known := c.spellings.Load()
+	if known != nil {
+		for i := range *known {
+			if k := &(*known)[i]; k.host == u.Host && k.scheme == u.Scheme {
+				return u, k.origin, nil
+			}
+		}
 	}
 	origin, err := OriginOf(u)
 	if err != nil {
@@ -200,10 +228,21 @@ func (c *Client) check(r *Request) (*url.URL, Origin, error) {
 	if err := c.cfg.Policy.Check(origin); err != nil {
 		return nil, origin, err
 	}
-	if c.spellings.Add(1) <= maxSpellings {
-		c.known.Store(written{u.Scheme, u.Host}, origin)
-	}
+	c.remember(known, spelling{u.Scheme, u.Host, origin})
 	return u, origin, nil
+}
+
+// remember adds s to the spellings known, unless another has been added meanwhile: that one
+// is remembered next time.
+func (c *Client) remember(known *[]spelling, s spelling) {
+	var list []spelling
+	if known != nil {
+		list = *known
+	}
+	if len(list) < maxSpellings {
+		list = append(slices.Clip(list), s)
+		c.spellings.CompareAndSwap(known, &list)
+	}
 }
 
 // failure classifies the error of a request.

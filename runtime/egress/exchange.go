@@ -3,7 +3,6 @@ package egress
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -13,7 +12,7 @@ import (
 	"github.com/berth-dev/storagedriver"
 )
 
-// exchange is one request and its response. A single timer watches it for progress.
+// exchange is one request and its response.
 type exchange struct {
 	origin Origin
 	ctx    context.Context
@@ -21,83 +20,62 @@ type exchange struct {
 	resp   Response // here, and body, so as to be allocated together
 	body   Body
 
-	timer *time.Timer
-	limit atomic.Int64  // no progress for so long ends it
-	sends atomic.Uint64 // odd while the other side is waited for, until it answers
-	reads atomic.Uint64 // 0 until then; odd while more of the response is waited for
-	seen  uint64        // steps when the timer last fired; the timer's alone
-	stuck int           // how often it fired since; the timer's alone
-	ended func()        // may be nil
+	client  *Client
+	sends   atomic.Uint64 // odd while the other side is waited for, until it answers
+	reads   atomic.Uint64 // 0 until then; odd while more of the response is waited for
+	ended   func()        // may be nil
+	streams bool          // the body is handed to net/http as a sentBody
+
+	// The watcher's, under its lock.
+	prev, next *exchange
+	watched    bool
+	held       bool   // ends when the client is closed
+	seen       uint64 // steps when the timer last fired
+	stuck      int    // how often it fired since
 
 	mu   sync.Mutex
 	sent []*sentBody // bodies handed to net/http
 }
 
-// ticks is how many times the timer fires within the limit: what ends for lack of
-// progress does so within a limit and a quarter.
-const ticks = 4
-
-// watch begins the wait for the response, which may last for limit.
-func (x *exchange) watch(limit time.Duration) {
-	x.limit.Store(int64(limit))
-	x.sends.Store(1)
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.timer = time.AfterFunc(limit/ticks, x.tick)
-}
-
-// answered ends the wait for the response: from now on waiting is reading, whatever is
-// still being sent, and it has another limit.
-func (x *exchange) answered(limit time.Duration) {
-	x.reads.Store(answeredBit)
-	if x.limit.Swap(int64(limit)) == int64(limit) {
-		return
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.timer.Reset(limit / ticks)
-}
-
-// answeredBit is in reads and never in sends.
+// answeredBit is in reads and never in sends. With it waiting is reading, whatever is still
+// being sent.
 const answeredBit = 1 << 63
 
-func (x *exchange) tick() {
-	if x.ctx.Err() != nil {
-		return // also when nobody ever closes the body
+// limit is how long there may be no progress.
+func (x *exchange) limit() time.Duration {
+	if x.reads.Load() == 0 {
+		return x.client.cfg.FirstByteTimeout
 	}
+	return x.client.cfg.IdleTimeout
+}
+
+// isStuck is asked once in every so long and tells whether there was no progress for the limit.
+func (x *exchange) isStuck(every time.Duration) bool {
 	steps := x.reads.Load()
 	if steps == 0 {
 		steps = x.sends.Load()
 	}
-	limit := time.Duration(x.limit.Load())
 	if steps != x.seen || steps%2 == 0 {
 		x.seen, x.stuck = steps, 0
-	} else if x.stuck++; x.stuck >= ticks {
-		x.cancel(&storagedriver.Error{Kind: storagedriver.KindUnavailable, Temporary: true,
-			Err: fmt.Errorf("%s made no progress for %v", x.origin, limit)})
-		return
+		return false
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.timer != nil {
-		x.timer.Reset(limit / ticks)
-	}
+	x.stuck++
+	return time.Duration(x.stuck) >= (x.limit()+every-1)/every
 }
 
 // end stops the exchange: nothing of it touches the network or the request's body
 // afterwards.
 func (x *exchange) end(cause error) {
 	x.cancel(cause)
-	x.mu.Lock()
-	if x.timer != nil {
-		x.timer.Stop()
-		x.timer = nil
-	}
-	sent := x.sent
-	x.sent = nil
-	x.mu.Unlock()
-	for _, b := range sent {
-		b.detach()
+	x.client.watcher.remove(x)
+	if x.streams {
+		x.mu.Lock()
+		sent := x.sent
+		x.sent = nil
+		x.mu.Unlock()
+		for _, b := range sent {
+			b.detach()
+		}
 	}
 	if x.ended != nil {
 		x.ended()
@@ -123,6 +101,7 @@ func (x *exchange) attach(req *http.Request, r *Request) error {
 	case r.Size == 0 || source == nil:
 		return nil
 	}
+	x.streams = true
 	open := func() (io.ReadCloser, error) {
 		body, err := source(x.ctx)
 		if err != nil {

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,6 +99,31 @@ func TestALongBodyIsAStreamThatCanLeaveTheCall(t *testing.T) {
 		t.Fatalf("after the call %d bytes came: %v", len(got), err)
 	}
 	r.Close()
+}
+
+func TestTheConnectionOfAnUnreadBodyIsUsedAgain(t *testing.T) {
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "Created", http.StatusCreated)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	_, c := host(t, context.Background())
+	for range 5 {
+		resp, err := c.HTTP(&berth.Request{Method: "PUT", URL: server.URL})
+		if err != nil || resp.Status != http.StatusCreated || resp.Body == nil {
+			t.Fatalf("got %+v, %v", resp, err)
+		}
+		resp.Close()
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("5 requests took %d connections, want 1", n)
+	}
 }
 
 func TestASinkIsARequestBody(t *testing.T) {

@@ -2,6 +2,7 @@ package native
 
 import (
 	"io"
+	"time"
 
 	berth "github.com/berth-dev/storagedriver/guest-sdk/go"
 )
@@ -12,6 +13,13 @@ type body struct {
 	r        io.ReadCloser
 	detached bool
 }
+
+// What is left of a body is read as it is closed, as the sandbox's host does, so that its connection can be used
+// again; but no more, and for no longer, than a new connection costs.
+const (
+	drainLimit = 16 << 10
+	drainTime  = 100 * time.Millisecond
+)
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
@@ -25,6 +33,9 @@ func (b *body) Close() error {
 	if b.detached {
 		return nil
 	}
+	late := time.AfterFunc(drainTime, func() { _ = b.r.Close() }) // ends the read below
+	_, _ = io.CopyN(io.Discard, b.r, drainLimit)                  // on failure the connection is not used again, that is all
+	late.Stop()
 	return b.r.Close()
 }
 

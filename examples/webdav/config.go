@@ -81,6 +81,13 @@ func newDriver(c *config) (*driver, error) {
 		return nil, berth.NewError(berth.KindInvalidArgument, `parameter "password" needs "username"`)
 	}
 	d.propfindSelf, d.propfindBelow = d.propfindTemplate("0"), d.propfindTemplate("1")
+	d.putFile = berth.NewTemplate(*d.authorized(&berth.Request{
+		Method: "PUT", URL: d.base, Headers: []string{"Content-Type", "application/octet-stream"}, Want: wantFailure,
+	}))
+	d.moveFile = berth.NewTemplate(berth.Request{
+		Method: "MOVE", URL: d.base, Want: wantFailure,
+		Headers: append(d.authorized(&berth.Request{}).Headers, "Overwrite", "F", "Destination", ""),
+	})
 	d.get = berth.NewTemplate(*d.authorized(&berth.Request{Method: "GET", URL: d.base, Want: wantContent}))
 	return d, nil
 }

@@ -17,7 +17,7 @@ type driver struct {
 	shapes        shapes
 
 	// What is asked all the time, below base.
-	propfindSelf, propfindBelow, get *berth.Template
+	propfindSelf, propfindBelow, get, putFile, moveFile *berth.Template
 }
 
 // lockedPauses are how long the driver waits for a lock: some servers lock a path for the time of each
@@ -42,11 +42,16 @@ func (d *driver) authorized(r *berth.Request) *berth.Request {
 	return r
 }
 
-// ask is do for a template, to the end of whose URL below is added.
-func (d *driver) ask(c *berth.Call, t *berth.Template, below string) (*berth.Response, error) {
-	resp, err := c.Ask(t, below)
+// ask is do for a template and the path, escaped.
+func (d *driver) ask(c *berth.Call, t *berth.Template, path string) (*berth.Response, error) {
+	resp, err := c.Ask(t, path)
+	return d.unlocked(c, t, path, resp, err)
+}
+
+// unlocked returns resp and err, which answer a request, unless that has found its target locked.
+func (d *driver) unlocked(c *berth.Call, t *berth.Template, path string, resp *berth.Response, err error) (*berth.Response, error) {
 	if err == nil && resp.Status == 423 {
-		return d.again(c, t.To(below), resp)
+		return d.again(c, t.To(berth.Varying{Path: path}), resp)
 	}
 	return resp, err
 }
@@ -88,7 +93,7 @@ func pause(c *berth.Call, attempt int) error {
 
 // Stat implements berth.Driver.
 func (d *driver) Stat(c *berth.Call, path string) (berth.Entry, error) {
-	resp, err := d.ask(c, d.propfindSelf, escape(path))
+	resp, err := c.Ask(d.propfindSelf, escape(path))
 	var r resource
 	if err == nil && d.shapes.read(resp, &r) {
 		return r.entry(""), nil

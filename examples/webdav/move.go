@@ -38,7 +38,7 @@ func (d *driver) Copy(c *berth.Call, source, dest string) error {
 		return nil
 	}
 	dir, _ := parent(dest)
-	temporary := child(dir, temporaryName(c))
+	temporary := temporaryIn(c, dir)
 	if err := d.copy(c, source, dir, temporary); err != nil {
 		return err
 	}
@@ -125,6 +125,9 @@ func (d *driver) move(c *berth.Call, source, dest string, r resource) (uncertain
 }
 
 func (d *driver) sendMove(c *berth.Call, source, dest string, dir bool, overwrite string) (*berth.Response, error) {
+	if !dir && overwrite == "F" {
+		return c.Send(d.moveFile, berth.Varying{Path: escape(source), Header: c.Join(d.base, escape(dest))})
+	}
 	from, to := d.url(source), d.url(dest)
 	if dir {
 		from, to = from+"/", to+"/"

@@ -16,7 +16,7 @@ const maxInline = 64 << 10
 
 // lookup asks what is at path; "/" is asked for with its slash. Nothing is KindNotFound. Its error's Status is the server's.
 func (d *driver) lookup(c *berth.Call, path string) (resource, error) {
-	resp, err := d.ask(c, d.propfindSelf, escape(path))
+	resp, err := c.Ask(d.propfindSelf, escape(path))
 	var r resource
 	if err == nil && d.shapes.read(resp, &r) {
 		return r, nil
@@ -70,10 +70,12 @@ const propfindAttempts = 4
 
 // propfind returns the responses to the PROPFIND of t about path, whose first answer is resp or err.
 func (d *driver) propfind(c *berth.Call, path string, t *berth.Template, resp *berth.Response, err error) ([]resource, error) {
+	at := escape(path)
 	for attempt := 1; ; attempt++ {
+		resp, err = d.unlocked(c, t, at, resp, err)
 		if err == nil && d.redirectsToSlash(resp, path) {
 			resp.Close()
-			resp, err = d.ask(c, t, escape(path)+"/")
+			resp, err = d.ask(c, t, at+"/")
 		}
 		var all []resource
 		if err == nil {
@@ -85,7 +87,7 @@ func (d *driver) propfind(c *berth.Call, path string, t *berth.Template, resp *b
 		if pauseErr := pause(c, attempt); pauseErr != nil {
 			return nil, err
 		}
-		resp, err = d.ask(c, t, escape(path))
+		resp, err = c.Ask(t, at)
 	}
 }
 
@@ -198,7 +200,7 @@ func (d *driver) members(c *berth.Call, path string, f func(name string, r *reso
 	}
 	var own *resource
 	strangers := 0
-	resp, err := d.ask(c, d.propfindBelow, escape(path))
+	resp, err := c.Ask(d.propfindBelow, escape(path))
 	all, err := d.propfind(c, path, d.propfindBelow, resp, err)
 	if err != nil {
 		return err

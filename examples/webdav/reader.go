@@ -16,10 +16,12 @@ func (d *driver) Read(c *berth.Call, path string, offset, length int64) (berth.C
 		resp, err := d.askRange(c, path, offset, length)
 		return d.read(c, path, offset, length, resp, err)
 	}
-	resp, err := d.ask(c, d.get, escape(path))
+	at := escape(path)
+	resp, err := c.Ask(d.get, at)
 	if err == nil && resp.Status == 200 && resp.Length > 0 && len(resp.Headers) == 0 {
 		return berth.Content{Length: resp.Length, Body: resp.Body}, nil
 	}
+	resp, err = d.unlocked(c, d.get, at, resp, err)
 	return d.read(c, path, offset, length, resp, err)
 }
 

@@ -121,10 +121,3 @@ func parent(path string) (dir, name string) {
 	}
 	return path[:i], path[i+1:]
 }
-
-func child(dir, name string) string {
-	if dir == "/" {
-		return "/" + name
-	}
-	return dir + "/" + name
-}

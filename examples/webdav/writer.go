@@ -29,7 +29,7 @@ func (d *driver) Put(c *berth.Call, path string, body *berth.Stream) error {
 
 func (d *driver) put(c *berth.Call, path string, body *berth.Stream) error {
 	dir, _ := parent(path)
-	temporary := child(dir, temporaryName(c))
+	temporary := temporaryIn(c, dir)
 	if err := d.upload(c, dir, temporary, body); err != nil {
 		return err
 	}
@@ -52,11 +52,16 @@ func (d *driver) commit(c *berth.Call, temporary, path string, r resource, err e
 	return err
 }
 
-// temporaryName returns a private name that nobody else uses.
-func temporaryName(c *berth.Call) string {
-	var b [8]byte
-	c.Random(b[:])
-	return "~put-" + hex.EncodeToString(b[:])
+// temporaryIn returns a private path in dir that nobody else uses.
+func temporaryIn(c *berth.Call, dir string) string {
+	var random [8]byte
+	c.Random(random[:])
+	name := [...]byte{'~', 'p', 'u', 't', '-', 20: 0}
+	hex.Encode(name[5:], random[:])
+	if dir == "/" {
+		dir = ""
+	}
+	return c.Join(dir, "/", string(name[:]))
 }
 
 // upload puts body at path in dir, which is made if it is missing.
@@ -68,18 +73,20 @@ func (d *driver) upload(c *berth.Call, dir, path string, body *berth.Stream) err
 		}
 	}
 	for {
-		resp, err := d.do(c, &berth.Request{
-			Method: "PUT", URL: d.url(path), Headers: []string{"Content-Type", "application/octet-stream"},
-			Body: []*berth.Stream{body}, Want: wantFailure,
-		})
+		v := berth.Varying{Path: escape(path), Body: body}
+		resp, err := c.Send(d.putFile, v)
+		if err == nil && resp.Status == 423 {
+			resp, err = d.again(c, d.putFile.To(v), resp)
+		}
 		if err != nil {
 			d.discard(c, path)
 			return err
 		}
 		resp.Close()
-		switch failure := statusError("PUT", resp); {
-		case isDone(resp.Status):
+		if isDone(resp.Status) {
 			return nil
+		}
+		switch failure := statusError("PUT", resp); {
 		case isAmbiguous(resp.Status) && !ensured:
 			if err := d.ensure(c, dir); err != nil {
 				return err

@@ -7,7 +7,10 @@ import (
 
 // Call is one operation's access to the world. It is used by one goroutine and ends with the
 // method it was given to.
-type Call struct{ host Host }
+type Call struct {
+	host  Host
+	texts *texts // what Join cuts strings from; nil natively
+}
 
 // NewCall returns a Call on host. Drivers never need it; who runs them does.
 func NewCall(host Host) *Call { return &Call{host: host} }

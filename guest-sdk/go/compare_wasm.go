@@ -25,3 +25,8 @@ func HasPrefix(data []byte, prefix string) bool {
 	}
 	return true
 }
+
+// load64 returns the eight bytes of b from i on, the first one lowest. They must be within b's capacity.
+func load64(b []byte, i int) uint64 {
+	return *(*uint64)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), i))
+}

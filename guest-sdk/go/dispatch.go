@@ -14,7 +14,7 @@ type guest struct {
 
 func newGuest(im imports, m Manifest, open OpenFunc) *guest {
 	host := newWireHost(im)
-	return &guest{host: host, call: NewCall(host), manifest: m, open: open, reply: encoder{b: make([]byte, 0, 1024)}}
+	return &guest{host: host, call: &Call{host: host, texts: &host.texts}, manifest: m, open: open, reply: encoder{b: make([]byte, 0, 1024)}}
 }
 
 // request is every key that a request may have.
@@ -79,6 +79,19 @@ func (r *request) decode(b []byte) error {
 	return d.end()
 }
 
+// pathKeys are those of a request about one path.
+var pathKeys = [...]flatKey{newFlatKey("path", familyStr), newFlatKey("off", familyUint), newFlatKey("len", familyUint)}
+
+// decodeFlat is decode for requests about one path. What it refuses decode may read.
+func (r *request) decodeFlat(b []byte) bool {
+	var v [len(pathKeys)]flatValue
+	if !flat(b, pathKeys[:], v[:]) {
+		return false
+	}
+	r.path, r.off, r.length = v[0].bytes, v[1].number, v[2].number
+	return true
+}
+
 func decodeDigests(d *decoder) map[string][]byte {
 	n := d.mapLen()
 	if n == 0 {
@@ -96,7 +109,10 @@ func decodeDigests(d *decoder) map[string][]byte {
 func (g *guest) dispatch(op uint32, message []byte) []byte {
 	g.reply.b = g.reply.b[:0]
 	var r request
-	err := r.decode(message)
+	var err error
+	if !r.decodeFlat(message) {
+		err = r.decode(message)
+	}
 	switch {
 	case err != nil:
 	case op == opStat && g.driver != nil:

@@ -108,11 +108,12 @@ func (e *encoder) object() object {
 	return object{e, len(e.b) - 1}
 }
 
-// key adds a key; its value must follow.
+// key adds a key of less than 32 bytes; its value must follow.
 func (o object) key(k string) *encoder {
-	o.e.b[o.at]++
-	o.e.str(k)
-	return o.e
+	e := o.e
+	e.b[o.at]++
+	e.b = append(append(e.b, 0xa0|byte(len(k))), k...)
+	return e
 }
 
 func (o object) str(k, v string) {

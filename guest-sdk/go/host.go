@@ -5,8 +5,10 @@ package berth
 type Host interface {
 	// HTTP runs a request; the status may be any. The error is about the exchange.
 	HTTP(r *Request) (*Response, error)
-	// Ask is HTTP of t.To(rest).
-	Ask(t *Template, rest string) (*Response, error)
+	// Ask is Send of a path alone.
+	Ask(t *Template, path string) (*Response, error)
+	// Send is HTTP of t.To(v).
+	Send(t *Template, v Varying) (*Response, error)
 	// Begin starts a request whose body the driver writes; size -1 means unknown.
 	Begin(r *Request, size int64) (HostSink, error)
 	// Now returns nanoseconds since 1970 UTC.

@@ -26,6 +26,33 @@ func (t *texts) copy(b []byte) string {
 	return s
 }
 
+// join returns the parts in one string.
+func (t *texts) join(parts []string) string {
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	if size > len(t.free) {
+		if size > pieceSize/4 {
+			return joined(parts)
+		}
+		t.free = make([]byte, pieceSize)
+	}
+	s := unsafe.String(unsafe.SliceData(t.free), size)
+	for _, p := range parts {
+		t.free = t.free[copy(t.free, p):]
+	}
+	return s
+}
+
+func joined(parts []string) string {
+	s := ""
+	for _, p := range parts {
+		s += p
+	}
+	return s
+}
+
 // answer is a response and its body, or only the body of an operation.
 type answer struct {
 	response Response

@@ -8,24 +8,45 @@ import (
 
 func TestTemplateSendsWhatARequestSends(t *testing.T) {
 	for name, r := range map[string]Request{
-		"bare":        {Method: "GET"},
-		"a prefix":    {Method: "GET", URL: "http://127.0.0.1:9/"},
-		"no headers":  {Method: "GET", Want: []string{}},
-		"all of them": {Method: "PROPFIND", Headers: []string{"Depth", "0"}, Data: []byte("<x/>"), Max: 65536, Want: []string{"location"}},
+		"bare":         {Method: "GET"},
+		"a prefix":     {Method: "GET", URL: "http://127.0.0.1:9/"},
+		"no headers":   {Method: "GET", Want: []string{}},
+		"all of them":  {Method: "PROPFIND", Headers: []string{"Depth", "0"}, Data: []byte("<x/>"), Max: 65536, Want: []string{"location"}},
+		"one varies":   {Method: "MOVE", Headers: []string{"Overwrite", "F", "Destination", ""}, Want: []string{"location"}},
+		"only it does": {Method: "MOVE", Headers: []string{"Destination", ""}, URL: "http://127.0.0.1:9"},
 	} {
-		plain, templated := newWireHost(&fakeImports{}), newWireHost(&fakeImports{})
+		im := &fakeImports{}
+		plain, templated := newWireHost(im), newWireHost(im)
 		template := NewTemplate(r)
-		for range 2 {
-			whole := template.To("http://127.0.0.1:9/a/b")
-			if _, err := plain.HTTP(whole); err == nil {
+		for _, v := range []Varying{
+			{Path: "http://127.0.0.1:9/a/b", Header: "one"},
+			{Path: "/", Header: strings.Repeat("x", 300)},
+			{Path: strings.Repeat("/x", 40_000), Header: "y"},
+			{Path: "/with-a-body", Header: "z", Body: NewStream(&handle{plain, 1 << 40}, 5)},
+		} {
+			if v.Body != nil && r.Data != nil {
+				continue
+			}
+			if _, err := plain.HTTP(template.To(v)); err == nil {
 				t.Fatal("an empty reply is an answer")
 			}
-			if _, err := templated.Ask(template, "http://127.0.0.1:9/a/b"); err == nil {
+			want := decoder{b: im.request}
+			if _, err := templated.Send(template, v); err == nil {
 				t.Fatal("an empty reply is an answer")
 			}
-			want, got := decoder{b: plain.request.b}, decoder{b: templated.request.b}
-			if want, got := want.tree(), got.tree(); !reflect.DeepEqual(want, got) {
-				t.Errorf("%s: want %v, got %v", name, want, got)
+			got := decoder{b: im.request}
+			plainTree := want.tree()
+			if got := got.tree(); !reflect.DeepEqual(plainTree, got) {
+				t.Errorf("%s: want %v, got %v", name, plainTree, got)
+			}
+			if r.Headers == nil && v.Body == nil {
+				if _, err := templated.Ask(template, v.Path); err == nil {
+					t.Fatal("an empty reply is an answer")
+				}
+				asked := decoder{b: im.request}
+				if asked := asked.tree(); !reflect.DeepEqual(asked, plainTree) {
+					t.Errorf("%s: Ask sent %v, want %v", name, asked, plainTree)
+				}
 			}
 			if want.end() != nil || got.end() != nil {
 				t.Errorf("%s: %v, %v", name, want.err, got.err)
@@ -34,18 +55,19 @@ func TestTemplateSendsWhatARequestSends(t *testing.T) {
 	}
 }
 
-func TestTemplateOfALongURL(t *testing.T) {
-	im := &fakeImports{}
-	w := newWireHost(im)
-	template := NewTemplate(Request{Method: "GET", URL: "http://127.0.0.1:9/"})
-	for _, n := range []int{0, 100, 1000, maxTemplateURL - 19, maxTemplateURL - 18, maxTemplateURL + 100} {
-		rest := strings.Repeat("x", n)
-		if _, err := w.Ask(template, rest); err == nil {
-			t.Fatal("an empty reply is an answer")
+func TestJoinedStringsStay(t *testing.T) {
+	c := &Call{texts: &texts{}}
+	var all, want []string
+	for i := range 3000 {
+		parts := []string{strings.Repeat("a", i%700), "", strings.Repeat("b", i%11)}
+		all, want = append(all, c.Join(parts...)), append(want, strings.Join(parts, ""))
+	}
+	for i := range all {
+		if all[i] != want[i] {
+			t.Fatalf("string %d has become %q, want %q", i, all[i], want[i])
 		}
-		d := decoder{b: im.request}
-		if got, _ := d.tree().(map[string]any); got["url"] != "http://127.0.0.1:9/"+rest || d.end() != nil {
-			t.Errorf("%d bytes after the URL: %d arrive, %v", n, len(got["url"].(string)), d.err)
-		}
+	}
+	if got := NewCall(nil).Join("a", "", "bc"); got != "abc" {
+		t.Errorf("natively %q, want abc", got)
 	}
 }

@@ -76,24 +76,48 @@ func (w *wireHost) HTTP(r *Request) (*Response, error) {
 	if err := w.encodeRequest(r); err != nil {
 		return nil, err
 	}
-	reply, shared, err := w.roundTrip(hostHTTP, "http")
-	if err != nil {
-		return nil, err
-	}
-	return w.decodeResponse(reply, shared)
+	return w.exchange()
 }
 
 // Ask implements Host.
-func (w *wireHost) Ask(t *Template, rest string) (*Response, error) {
-	if len(t.request.URL)+len(rest) > maxTemplateURL {
-		return w.HTTP(t.To(rest))
+func (w *wireHost) Ask(t *Template, path string) (*Response, error) {
+	if len(t.request.URL)+len(path) > maxTemplateURL {
+		return w.HTTP(t.To(Varying{Path: path}))
 	}
-	w.request.b = t.append(w.request.b[:0], rest)
-	reply, shared, err := w.roundTrip(hostHTTP, "http")
-	if err != nil {
+	t.encode(&w.request, path)
+	return w.exchange()
+}
+
+// Send implements Host.
+func (w *wireHost) Send(t *Template, v Varying) (*Response, error) {
+	if len(t.request.URL)+len(v.Path) > maxTemplateURL {
+		return w.HTTP(t.To(v))
+	}
+	if err := t.encodeVarying(&w.request, &v); err != nil {
 		return nil, err
 	}
-	return w.decodeResponse(reply, shared)
+	return w.exchange()
+}
+
+// exchange runs the request in w.request. It is roundTrip for what most replies are.
+func (w *wireHost) exchange() (*Response, error) {
+	if len(w.request.b) > MaxMessage {
+		return nil, errTooLong
+	}
+	room := w.replies.room()
+	n := w.im.call(hostHTTP, w.request.b, room)
+	if uint64(n) > uint64(len(room)) {
+		reply, err := w.long(n, "http")
+		if err != nil {
+			return nil, err
+		}
+		return w.decodeResponse(reply, false)
+	}
+	var v [len(responseKeys)]flatValue
+	if flat(room[:n], responseKeys[:], v[:]) {
+		return w.response(int(n), &v), nil
+	}
+	return w.decodeResponse(room[:n], true)
 }
 
 // message begins the message of the next round trip.
@@ -106,11 +130,6 @@ func (w *wireHost) encodeRequest(r *Request) error {
 	o := w.message()
 	o.str("method", r.Method)
 	o.str("url", r.URL)
-	return encodeAfterURL(o, r)
-}
-
-// encodeAfterURL adds what follows a request's URL.
-func encodeAfterURL(o object, r *Request) error {
 	o.strs("headers", r.Headers)
 	if r.Data != nil && r.Body != nil {
 		return NewError(KindInvalidArgument, "a request has both Data and Body")
@@ -135,6 +154,25 @@ func encodeWant(o object, max int, want []string) {
 	if want != nil { // none is not the same as all
 		o.key("want").strs(want)
 	}
+}
+
+// responseKeys are those of a response without headers.
+var responseKeys = [...]flatKey{
+	newFlatKey("status", familyUint), newFlatKey("len", familyUint), newFlatKey("body", familyUint), newFlatKey("data", familyBin),
+}
+
+// response makes a Response of a reply of n bytes in w.replies that flat has read.
+func (w *wireHost) response(n int, v *[len(responseKeys)]flatValue) *Response {
+	a := w.answers.next()
+	r := &a.response
+	r.Status, r.Length, r.Data = int(v[0].number), v[1].number, v[3].bytes
+	if len(r.Data) > 0 {
+		w.replies.keep(n)
+	}
+	if v[2].number != 0 {
+		r.Body = w.stream(a, v[2].number, r.Length)
+	}
+	return r
 }
 
 func (w *wireHost) decodeResponse(reply []byte, shared bool) (*Response, error) {

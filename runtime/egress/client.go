@@ -44,6 +44,7 @@ type Client struct {
 	cfg       Config
 	rt        *http.Transport
 	watcher   watcher
+	sweep     sweep
 	spellings atomic.Pointer[[]spelling] // of origins found to be allowed; what it points to is constant
 	closed    atomic.Bool
 }
@@ -77,7 +78,6 @@ func NewClient(cfg Config) *Client {
 		TLSHandshakeTimeout:    cfg.ConnectTimeout,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    cfg.MaxIdleConns,
-		IdleConnTimeout:        90 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: abi.MaxResponseHeaderBytes,
 		WriteBufferSize:        bufferSize,
@@ -85,6 +85,7 @@ func NewClient(cfg Config) *Client {
 		Protocols:              protocols,
 	}}
 	c.watcher.setLimits(cfg.FirstByteTimeout, cfg.IdleTimeout)
+	c.sweep.close = c.rt.CloseIdleConnections
 	return c
 }
 
@@ -101,6 +102,7 @@ func bounded(dial DialFunc, timeout time.Duration) DialFunc {
 func (c *Client) Close() {
 	c.closed.Store(true)
 	c.watcher.close()
+	c.sweep.stop()
 	c.rt.CloseIdleConnections()
 }
 
@@ -184,6 +186,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	}
 	x.sends.Store(1) // now the response is waited for
 	c.watcher.add(x)
+	c.sweep.start()
 	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
 		err = x.failure(ctx, err)

@@ -107,8 +107,13 @@ func (h *Host) HTTP(r *berth.Request) (*berth.Response, error) {
 }
 
 // Ask implements berth.Host.
-func (h *Host) Ask(t *berth.Template, rest string) (*berth.Response, error) {
-	return h.HTTP(t.To(rest))
+func (h *Host) Ask(t *berth.Template, path string) (*berth.Response, error) {
+	return h.HTTP(t.To(berth.Varying{Path: path}))
+}
+
+// Send implements berth.Host.
+func (h *Host) Send(t *berth.Template, v berth.Varying) (*berth.Response, error) {
+	return h.HTTP(t.To(v))
 }
 
 func (h *Host) request(r *berth.Request) (*http.Request, error) {

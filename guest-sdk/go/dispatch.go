@@ -82,16 +82,6 @@ func (r *request) decode(b []byte) error {
 // pathKeys are those of a request about one path.
 var pathKeys = [...]flatKey{newFlatKey("path", familyStr), newFlatKey("off", familyUint), newFlatKey("len", familyUint)}
 
-// decodeFlat is decode for requests about one path. What it refuses decode may read.
-func (r *request) decodeFlat(b []byte) bool {
-	var v [len(pathKeys)]flatValue
-	if !flat(b, pathKeys[:], v[:]) {
-		return false
-	}
-	r.path, r.off, r.length = v[0].bytes, v[1].number, v[2].number
-	return true
-}
-
 func decodeDigests(d *decoder) map[string][]byte {
 	n := d.mapLen()
 	if n == 0 {
@@ -108,19 +98,15 @@ func decodeDigests(d *decoder) map[string][]byte {
 // dispatch runs one operation and returns the reply, which is good until the next one.
 func (g *guest) dispatch(op uint32, message []byte) []byte {
 	g.reply.b = g.reply.b[:0]
-	var r request
+	var v [len(pathKeys)]flatValue
 	var err error
-	if !r.decodeFlat(message) {
-		err = r.decode(message)
-	}
 	switch {
-	case err != nil:
-	case op == opStat && g.driver != nil:
-		err = g.runStat(&r)
-	case op == opRead && g.driver != nil:
-		err = g.runRead(&r)
+	case op == opStat && g.driver != nil && flat(message, pathKeys[:], v[:]):
+		err = g.runStat(g.text(v[0].bytes))
+	case op == opRead && g.driver != nil && flat(message, pathKeys[:], v[:]):
+		err = g.runRead(g.text(v[0].bytes), v[1].number, v[2].number)
 	default:
-		err = g.run(op, &r)
+		err = g.decodeAndRun(op, message)
 	}
 	if err == nil && len(g.reply.b) > MaxMessage {
 		err = errTooLong
@@ -129,6 +115,14 @@ func (g *guest) dispatch(op uint32, message []byte) []byte {
 		g.encodeError(err)
 	}
 	return g.reply.b
+}
+
+func (g *guest) decodeAndRun(op uint32, message []byte) error {
+	var r request
+	if err := r.decode(message); err != nil {
+		return err
+	}
+	return g.run(op, &r)
 }
 
 func (g *guest) encodeError(err error) {
@@ -186,6 +180,10 @@ func (g *guest) run(op uint32, r *request) error {
 		return NewError(KindInvalidArgument, "the driver is not open")
 	}
 	switch op {
+	case opStat:
+		return g.runStat(g.text(r.path))
+	case opRead:
+		return g.runRead(g.text(r.path), r.off, r.length)
 	case opList, opListTree:
 		return g.runList(op, r)
 	case opPut:
@@ -240,8 +238,8 @@ func (g *guest) runOpen(r *request) error {
 	return nil
 }
 
-func (g *guest) runStat(r *request) error {
-	entry, err := g.driver.Stat(g.call, g.text(r.path))
+func (g *guest) runStat(path string) error {
+	entry, err := g.driver.Stat(g.call, path)
 	if err != nil {
 		return err
 	}
@@ -282,8 +280,8 @@ func (g *guest) runList(op uint32, r *request) error {
 	return nil
 }
 
-func (g *guest) runRead(r *request) error {
-	content, err := g.driver.Read(g.call, g.text(r.path), r.off, r.length)
+func (g *guest) runRead(path string, offset, length int64) error {
+	content, err := g.driver.Read(g.call, path, offset, length)
 	if err != nil {
 		return err
 	}

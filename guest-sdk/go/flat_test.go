@@ -12,12 +12,12 @@ func roomy(b []byte) []byte { return append(make([]byte, 0, len(b)+8), b...) }
 func checkFlat(t *testing.T, b []byte) (read bool) {
 	t.Helper()
 	b = roomy(b)
-	var quick request
-	if quick.decodeFlat(b) {
+	var p [len(pathKeys)]flatValue
+	if flat(b, pathKeys[:], p[:]) {
 		read = true
 		var r request
-		if err := r.decode(b); err != nil || !bytes.Equal(r.path, quick.path) || r.off != quick.off || r.length != quick.length {
-			t.Errorf("% x: flat reads %+v, the decoder %+v, %v", b, quick, r, err)
+		if err := r.decode(b); err != nil || !bytes.Equal(r.path, p[0].bytes) || r.off != p[1].number || r.length != p[2].number {
+			t.Errorf("% x: flat reads %+v, the decoder %+v, %v", b, p, r, err)
 		}
 	}
 	w := newWireHost(&fakeImports{})

@@ -15,7 +15,7 @@ func comparisons(ctx context.Context, e *environment, o options) error {
 	if err := prepare(ctx, e.sides[0], e.content); err != nil {
 		return err
 	}
-	rounds, bulkRounds, slice := 11, 9, 250*time.Millisecond
+	rounds, bulkRounds, slice := 15, 21, 250*time.Millisecond
 	if o.quick {
 		rounds, bulkRounds, slice = 3, 3, 100*time.Millisecond
 	}

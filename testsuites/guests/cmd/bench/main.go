@@ -2,8 +2,8 @@
 //
 //	go run ./cmd/bench [-quick] [-run REGEXP]
 //
-// Both sides stand behind layers.Complete and talk to one WebDAV server, another process: one that answers as
-// cheaply as it can, or with -server library one as users have. Every round measures native, wasm and native again, in an order that turns; a
+// Both sides stand behind layers.Complete and talk to one WebDAV server, another process: one as users have, or with
+// -server lean one that answers as cheaply as it can, which is a bound for any. Every round measures native, wasm and native again, in an order that turns; a
 // ratio is the median, over the rounds, of wasm by the mean of its two neighbours, and the control that
 // of the second native by the first: what differs between equals is noise. It prints Markdown tables.
 //
@@ -44,7 +44,7 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of one side to this file")
 	flag.StringVar(&o.side, "side", "wasm", "the side to profile: wasm or native")
 	flag.StringVar(&o.module, "module", "", "the WebDAV driver's .wasm file; compiled from examples/webdav by default")
-	flag.StringVar(&o.server, "server", lean, "the WebDAV server: "+lean+", which answers as cheaply as it can, or "+library+", golang.org/x/net/webdav over a directory")
+	flag.StringVar(&o.server, "server", library, "the WebDAV server: "+library+", golang.org/x/net/webdav over a directory, or "+lean+", which answers as cheaply as it can")
 	flag.Parse()
 	if o.server != lean && o.server != library {
 		fmt.Fprintln(os.Stderr, "bench: -server is", lean, "or", library)

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,14 +9,14 @@ import (
 
 func TestIdleConnectionsAreSweptOnceIn90Seconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		closed := 0
-		s := sweep{close: func() { closed++ }}
-		want := func(after time.Duration, n int) {
+		var closed atomic.Int32
+		s := sweep{close: func() { closed.Add(1) }}
+		want := func(after time.Duration, n int32) {
 			t.Helper()
 			time.Sleep(after)
 			synctest.Wait()
-			if closed != n {
-				t.Fatalf("swept %d times, want %d", closed, n)
+			if got := closed.Load(); got != n {
+				t.Fatalf("swept %d times, want %d", got, n)
 			}
 		}
 		s.start()

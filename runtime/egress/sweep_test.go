@@ -13,7 +13,7 @@ func TestIdleConnectionsAreSweptOnceIn90Seconds(t *testing.T) {
 		s := sweep{close: func() { closed.Add(1) }}
 		want := func(after time.Duration, n int32) {
 			t.Helper()
-			time.Sleep(after)
+			<-time.After(after) // of the bubble's clock
 			synctest.Wait()
 			if got := closed.Load(); got != n {
 				t.Fatalf("swept %d times, want %d", got, n)

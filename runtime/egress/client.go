@@ -106,6 +106,15 @@ func (c *Client) Close() {
 	c.rt.CloseIdleConnections()
 }
 
+// ended is called when an exchange has ended, and its connection is closed or idle.
+func (c *Client) ended() {
+	if c.closed.Load() {
+		c.rt.CloseIdleConnections() // Close came too early for this one
+		return
+	}
+	c.sweep.start()
+}
+
 var errClientClosed error = storagedriver.NewError(storagedriver.KindClosed, "the driver is closed")
 
 // Request is a request to be made.
@@ -186,7 +195,6 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	}
 	x.sends.Store(1) // now the response is waited for
 	c.watcher.add(x)
-	c.sweep.start()
 	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
 		err = x.failure(ctx, err)

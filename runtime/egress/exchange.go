@@ -77,6 +77,7 @@ func (x *exchange) end(cause error) {
 			b.detach()
 		}
 	}
+	x.client.ended()
 	if x.ended != nil {
 		x.ended()
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// sweepTime is how long after the first request the connections that are idle then are closed; the next request
-// begins anew. net/http's own limit sets and stops a timer for each request.
+// sweepTime is how long after the first exchange has ended the connections that are idle then are closed; the next
+// one begins anew. net/http's own limit sets and stops a timer for each request.
 const sweepTime = 90 * time.Second
 
 // sweep closes idle connections now and then, so that those of a busy hour do not stay.
@@ -20,7 +20,7 @@ type sweep struct {
 	stopped bool
 }
 
-// start is called with every request.
+// start is called when an exchange has ended, so that no connection is idle without the timer.
 func (s *sweep) start() {
 	if s.set.Load() || s.set.Swap(true) {
 		return

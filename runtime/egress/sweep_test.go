@@ -1,6 +1,10 @@
 package egress
 
 import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -32,4 +36,31 @@ func TestIdleConnectionsAreSweptOnceIn90Seconds(t *testing.T) {
 		s.start()
 		want(time.Hour, 2)
 	})
+}
+
+// TestAConnectionDoesNotOutliveItsClient ends a request when Close has come and gone.
+func TestAConnectionDoesNotOutliveItsClient(t *testing.T) {
+	gone := make(chan struct{})
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "text") }))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(gone)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	c := newClient(t, nil, time.Minute, s.URL)
+	resp, err := c.Do(t.Context(), &Request{Method: http.MethodGet, URL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.closed.Store(true) // without closing what is idle, which the connection is not yet
+	if err := resp.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-gone:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the connection is still open")
+	}
 }

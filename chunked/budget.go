@@ -2,8 +2,10 @@ package chunked
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"golang.org/x/sync/semaphore"
@@ -16,12 +18,25 @@ const DefaultBudgetSize = 256 << 20
 // Budget bounds the memory of all writers that share it. Each writer is admitted with
 // one buffer, in the order of asking; further buffers it gets only when they are free
 // at once and nobody waits. A Budget may be used concurrently.
+//
+// Buffers lie outside of Go's heap where the system allows: in it, they would let the collector
+// wait until as much garbage as they have bytes has come together. Those that are free are kept
+// for half a minute.
 type Budget struct {
 	size  int64
 	sem   *semaphore.Weighted
 	inUse atomic.Int64
-	free  sync.Pool // *[]byte of released buffers
+
+	mu    sync.Mutex
+	free  []*buffer // released, the longest ago first; together with those in use within size
+	spare int64     // bytes of free
+	used  time.Time // when one was last released
+	timer *time.Timer
 }
+
+// keepFree is how long buffers that nobody uses are kept: pushes come in bursts, and memory
+// that was given back has to be zeroed by the system before it is had again.
+const keepFree = 30 * time.Second
 
 // NewBudget returns a Budget of so many bytes; less than one is taken as one.
 func NewBudget(bytes int64) *Budget {
@@ -61,19 +76,56 @@ func (b *Budget) tryAcquire(size int64) *buffer {
 }
 
 func (b *Budget) buffer(size int64) *buffer {
-	b.inUse.Add(size)
-	if p, ok := b.free.Get().(*[]byte); ok && int64(cap(*p)) == size {
-		return &buffer{data: (*p)[:0]}
+	inUse := b.inUse.Add(size)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, buf := range slices.Backward(b.free) {
+		if int64(cap(buf.data)) == size {
+			b.free = slices.Delete(b.free, i, i+1)
+			b.spare -= size
+			return buf
+		}
 	}
-	return &buffer{data: make([]byte, 0, size)}
+	n := 0
+	for ; n < len(b.free) && inUse+b.spare > b.size; n++ {
+		b.spare -= int64(cap(b.free[n].data))
+		b.free[n].unmap()
+	}
+	b.free = slices.Delete(b.free, 0, n)
+	return newBuffer(size)
 }
 
 // release takes the buffer back. Sources over it must have been withdrawn.
 func (b *Budget) release(buf *buffer) {
-	data := buf.data
+	size := int64(cap(buf.data))
+	b.mu.Lock()
+	// Another buffer than the one that was lent: who still holds that has no way to its bytes.
+	b.free = append(b.free, &buffer{data: buf.data[:0], mapped: buf.mapped})
 	buf.data = nil
-	size := int64(cap(data))
-	b.free.Put(&data)
+	b.spare += size
+	b.used = time.Now()
+	if b.timer == nil {
+		b.timer = time.AfterFunc(keepFree, b.trim)
+	}
+	b.mu.Unlock()
 	b.inUse.Add(-size)
 	b.sem.Release(size)
+}
+
+// trim gives free buffers back to the system when none has been released for keepFree.
+func (b *Budget) trim() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.timer = nil
+	if len(b.free) == 0 {
+		return
+	}
+	if left := keepFree - time.Since(b.used); left > 0 {
+		b.timer = time.AfterFunc(left, b.trim)
+		return
+	}
+	for _, buf := range b.free {
+		buf.unmap()
+	}
+	b.free, b.spare = nil, 0
 }

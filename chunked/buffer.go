@@ -10,7 +10,29 @@ import (
 
 // buffer collects one part.
 type buffer struct {
-	data []byte // its capacity is the part's size
+	data   []byte // its capacity is the part's size
+	mapped bool   // the bytes are no memory of Go's
+}
+
+// minMapped is the fewest bytes of a buffer worth a mapping of its own: a huge page of the
+// most usual systems has 2 MiB, and the parts of a registry have 5 MiB and more.
+const minMapped = 1 << 20
+
+func newBuffer(size int64) *buffer {
+	if size >= minMapped {
+		if b := mapBytes(int(size)); b != nil {
+			return &buffer{data: b[:0:size], mapped: true}
+		}
+	}
+	return &buffer{data: make([]byte, 0, size)}
+}
+
+// unmap gives the bytes back to the system. Nobody may have them any more.
+func (b *buffer) unmap() {
+	if b.mapped {
+		unmapBytes(b.data[:cap(b.data)])
+	}
+	b.data = nil
 }
 
 func (b *buffer) full() bool { return len(b.data) == cap(b.data) }

@@ -41,6 +41,27 @@ func (c *cursor) u32() uint32 {
 	return 0
 }
 
+// s32 reads a signed LEB128.
+func (c *cursor) s32() int32 {
+	var v int64
+	for shift := 0; shift < 35; shift += 7 {
+		b := c.byte()
+		v |= int64(b&0x7f) << shift
+		if b >= 0x80 {
+			continue
+		}
+		if b&0x40 != 0 {
+			v |= -1 << (shift + 7)
+		}
+		if v != int64(int32(v)) {
+			break
+		}
+		return int32(v)
+	}
+	c.fail("a number out of range")
+	return 0
+}
+
 // count reads how many elements follow; each has a byte at least.
 func (c *cursor) count() int {
 	n := c.u32()

@@ -21,6 +21,7 @@ type allocator struct {
 // nobody does while it runs.
 type lease struct {
 	a     *allocator
+	image *image // what the memory begins with, or nil
 	mem   linear
 	size  uint64
 	freed bool
@@ -31,7 +32,7 @@ var _ experimental.MemoryAllocator = (*lease)(nil)
 var _ experimental.LinearMemory = (*lease)(nil)
 
 // linear is the platform's memory: reserved for all that may come, usable as far as it
-// has grown.
+// has grown. It begins with the image it was reserved with, which the first grow covers.
 type linear interface {
 	// grow makes size bytes usable and returns them; nil when there is no more.
 	grow(size uint64) []byte
@@ -40,7 +41,7 @@ type linear interface {
 
 // Allocate reserves max bytes of address space.
 func (l *lease) Allocate(_, max uint64) experimental.LinearMemory {
-	mem, err := reserve(max)
+	mem, err := reserve(max, l.image)
 	if err != nil {
 		l.err = errors.Join(errNoMemory, err)
 	}

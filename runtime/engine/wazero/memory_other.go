@@ -2,13 +2,30 @@
 
 package wazero
 
+import "bytes"
+
 // heap is memory of Go's, where there is no mmap.
 type heap struct {
 	b   []byte
 	max uint64
 }
 
-func reserve(max uint64) (linear, error) { return &heap{max: max}, nil }
+// image is what memories begin with.
+type image struct {
+	bytes []byte
+}
+
+func newImage(b []byte) (*image, error) { return &image{b}, nil }
+
+func (*image) close() error { return nil }
+
+func reserve(max uint64, i *image) (linear, error) {
+	h := &heap{max: max}
+	if i != nil {
+		h.b = bytes.Clone(i.bytes)
+	}
+	return h, nil
+}
 
 func (h *heap) grow(size uint64) []byte {
 	if size > h.max {

@@ -3,6 +3,10 @@
 package wazero
 
 import (
+	"errors"
+	"os"
+	"unsafe"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -11,7 +15,7 @@ type mapping struct {
 	b []byte // the whole reservation
 }
 
-func reserve(max uint64) (linear, error) {
+func reserve(max uint64, i *image) (linear, error) {
 	if max == 0 {
 		return &mapping{}, nil
 	}
@@ -19,8 +23,48 @@ func reserve(max uint64) (linear, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mapping{b: b}, nil
+	m := &mapping{b: b}
+	if i != nil {
+		if err := i.mapOver(b); err != nil {
+			m.free()
+			return nil, err
+		}
+	}
+	return m, nil
 }
+
+// image is what memories begin with: a file whose pages they share until they write to them.
+type image struct {
+	file *os.File
+	size int // whole pages
+}
+
+// newImage returns the image of b. The caller closes it.
+func newImage(b []byte) (*image, error) {
+	file, err := imageFile()
+	if err != nil {
+		return nil, err
+	}
+	page := os.Getpagesize()
+	i := &image{file: file, size: (len(b) + page - 1) / page * page}
+	if _, err = file.Write(b); err == nil {
+		err = file.Truncate(int64(i.size))
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return i, nil
+}
+
+// mapOver makes b begin with the image. b is larger: a memory is whole pages of 64 KiB, and
+// the data are in it.
+func (i *image) mapOver(b []byte) error {
+	_, err := unix.MmapPtr(int(i.file.Fd()), 0, unsafe.Pointer(unsafe.SliceData(b)), uintptr(i.size),
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED)
+	return err
+}
+
+func (i *image) close() error { return i.file.Close() }
 
 func (m *mapping) grow(size uint64) []byte {
 	if size > uint64(len(m.b)) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 	"strings"
+	"sync"
 
 	wz "github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -63,6 +64,9 @@ type wasmEngine struct {
 	rt    wz.Runtime
 	cache wz.CompilationCache
 	mem   allocator
+
+	mu     sync.Mutex
+	images []*image // of the modules compiled
 }
 
 func (e *wasmEngine) addFunctions(ctx context.Context, functions []engine.HostFunc) error {
@@ -100,13 +104,19 @@ func valueTypes(types []engine.ValueType) []api.ValueType {
 
 func (e *wasmEngine) Compile(ctx context.Context, wasm []byte) (engine.Compiled, error) {
 	ctx = experimental.WithCompilationWorkers(ctx, goruntime.GOMAXPROCS(0))
+	wasm, data := engine.SplitData(wasm)
 	m, err := e.rt.CompileModule(ctx, wasm)
 	if err != nil {
 		return nil, err
 	}
 	c := &compiled{e: e, m: m}
-	for _, def := range m.ExportedMemories() {
-		c.minBytes = uint64(def.Min()) * engine.PageSize
+	if data != nil {
+		if c.image, err = newImage(data); err != nil {
+			return nil, errors.Join(fmt.Errorf("the data of the module: %w", err), m.Close(ctx))
+		}
+		e.mu.Lock()
+		e.images = append(e.images, c.image)
+		e.mu.Unlock()
 	}
 	return c, nil
 }
@@ -115,6 +125,12 @@ func (e *wasmEngine) MappedBytes() int64 { return e.mem.mapped.Load() }
 
 func (e *wasmEngine) Close(ctx context.Context) error {
 	err := e.rt.Close(ctx)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, i := range e.images {
+		err = errors.Join(err, i.close())
+	}
+	e.images = nil
 	if e.cache != nil {
 		err = errors.Join(err, e.cache.Close(ctx))
 	}
@@ -122,15 +138,15 @@ func (e *wasmEngine) Close(ctx context.Context) error {
 }
 
 type compiled struct {
-	e        *wasmEngine
-	m        wz.CompiledModule
-	minBytes uint64
+	e     *wasmEngine
+	m     wz.CompiledModule
+	image *image // what the memory begins with, or nil
 }
 
 // Instantiate turns the panic by which wazero answers an allocator without memory into
 // an error.
 func (c *compiled) Instantiate(ctx context.Context) (in engine.Instance, err error) {
-	lease := &lease{a: &c.e.mem}
+	lease := &lease{a: &c.e.mem, image: c.image}
 	defer func() {
 		if r := recover(); r != nil {
 			lease.Free()

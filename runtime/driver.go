@@ -62,6 +62,7 @@ func (m *Module) Open(ctx context.Context, parameters map[string]any) (storagedr
 	}
 	first.lane = d.pool.slots
 	first.lane <- struct{}{}
+	d.pool.busy = 1
 	d.pool.put(first)
 	if !m.opened(d) {
 		_ = d.Close() // never fails

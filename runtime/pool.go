@@ -2,13 +2,24 @@ package runtime
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/berth-dev/storagedriver"
 )
 
-// pool keeps the instances of an opened driver: as many as there are calls, and after
+// eager is how many instances of a driver are made without looking whether one comes back.
+const eager = 4
+
+// patience is how long a call waits for an instance to come back before it makes another. One
+// of a Go guest takes about as long to make, then holds most of a MiB, and competes with the others
+// for the processor's caches: where calls are short, few instances serve many callers better.
+// Where they are long it is waited once for each instance, until there are enough; they are made
+// one after another, so that a burst on a busy machine does not make one for each call.
+const patience = 2 * time.Millisecond
+
+// pool keeps the instances of an opened driver: as many as calls that last need, and after
 // them the youngest idle ones, last in first out, so that a quiet driver shrinks.
 type pool struct {
 	slots   chan struct{} // one for each instance in use
@@ -18,8 +29,11 @@ type pool struct {
 	make    func(ctx context.Context) (*instance, error)
 
 	mu     sync.Mutex
-	idle   []*instance // the oldest first
-	timer  *time.Timer // nil when there is nothing to shrink
+	busy   int              // instances in use or being made
+	queue  []chan *instance // of calls that wait for one of them, the first first
+	making bool             // one of the calls that waited makes one
+	idle   []*instance      // the oldest first
+	timer  *time.Timer      // nil when there is nothing to shrink
 	closed bool
 }
 
@@ -82,7 +96,7 @@ func (p *pool) get(ctx context.Context) (*instance, error) {
 	return in, nil
 }
 
-// take returns an idle instance or a new one.
+// take returns an idle instance, or one that comes back soon, or a new one.
 func (p *pool) take(ctx context.Context) (*instance, error) {
 	p.mu.Lock()
 	if p.closed {
@@ -93,11 +107,69 @@ func (p *pool) take(ctx context.Context) (*instance, error) {
 		in := p.idle[n-1]
 		p.idle[n-1] = nil
 		p.idle = p.idle[:n-1]
+		p.busy++
 		p.mu.Unlock()
 		return in, nil
 	}
+	waits := p.busy >= eager
+	if waits {
+		handed := make(chan *instance, 1)
+		p.queue = append(p.queue, handed)
+		p.mu.Unlock()
+		if in, err := p.await(ctx, handed); in != nil || err != nil {
+			return in, err
+		}
+		p.mu.Lock()
+	}
+	p.busy++
 	p.mu.Unlock()
-	return p.make(ctx)
+	in, err := p.make(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if waits {
+		p.making = false
+	}
+	if err != nil {
+		p.busy--
+	}
+	return in, err
+}
+
+// await waits for an instance that put hands over. nil is none in time: the caller is to
+// make one, and nobody else does.
+func (p *pool) await(ctx context.Context, handed chan *instance) (*instance, error) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		select {
+		case in := <-handed:
+			return in, nil
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		p.mu.Lock()
+		i := slices.Index(p.queue, handed)
+		switch {
+		case i < 0: // handed over in this moment
+			p.mu.Unlock()
+			return <-handed, nil
+		case p.making && !p.closed && ctx.Err() == nil:
+			p.mu.Unlock()
+			timer.Reset(patience)
+			continue
+		}
+		p.queue = slices.Delete(p.queue, i, i+1)
+		p.making = p.making || !p.closed && ctx.Err() == nil
+		closed := p.closed
+		p.mu.Unlock()
+		switch {
+		case closed:
+			return nil, errClosedDriver
+		case ctx.Err() != nil:
+			return nil, contextError(ctx.Err())
+		}
+		return nil, nil
+	}
 }
 
 // put gives an instance back. A broken one is closed.
@@ -108,6 +180,12 @@ func (p *pool) put(in *instance) {
 	switch {
 	case in.broken || p.closed:
 		drop = in
+	case len(p.queue) > 0:
+		p.queue[0] <- in // it has room, and one is ever sent
+		p.queue = slices.Delete(p.queue, 0, 1)
+		p.mu.Unlock()
+		<-lane
+		return
 	case len(p.idle) >= p.maxIdle:
 		drop = p.idle[0]
 		copy(p.idle, p.idle[1:])
@@ -115,6 +193,7 @@ func (p *pool) put(in *instance) {
 	default:
 		p.idle = append(p.idle, in)
 	}
+	p.busy--
 	if drop != in && p.idleFor > 0 {
 		in.idleSince = time.Now()
 		if p.timer == nil {

@@ -1,8 +1,11 @@
 package partstore
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"os"
+	"sync"
 )
 
 // chunkSize is how much of a content is in one allocation: large contents need no room in one piece.
@@ -10,22 +13,53 @@ const chunkSize = 256 << 10
 
 // content is bytes in chunks, all but the last of each run of one size. It is never changed.
 type content struct {
-	chunks [][]byte
+	chunks []chunk
 	size   int64
 }
 
-// receive reads exactly size bytes; a body that has fewer is an error.
+// chunk is bytes in memory or in a file.
+type chunk interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// spool gives out room in a file. What is in it stays until the file goes.
+type spool struct {
+	file *os.File
+
+	mu  sync.Mutex
+	end int64
+}
+
+// receive is the receive of contents that lie in the file. A body that breaks off leaves its room unused.
+func (s *spool) receive(r io.Reader, size int64) (content, error) {
+	s.mu.Lock()
+	at := s.end
+	s.end += size
+	s.mu.Unlock()
+	if _, err := io.CopyN(io.NewOffsetWriter(s.file, at), r, size); err != nil {
+		return content{}, unexpected(err)
+	}
+	return content{chunks: []chunk{io.NewSectionReader(s.file, at, size)}, size: size}, nil
+}
+
+// unexpected makes the end of a body that is not its end an error.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// receive reads exactly size bytes into memory; a body that has fewer is an error.
 func receive(r io.Reader, size int64) (content, error) {
 	c := content{size: size}
 	for left := size; left > 0; {
 		chunk := make([]byte, min(left, chunkSize))
 		if _, err := io.ReadFull(r, chunk); err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return content{}, err
+			return content{}, unexpected(err)
 		}
-		c.chunks = append(c.chunks, chunk)
+		c.chunks = append(c.chunks, bytes.NewReader(chunk))
 		left -= int64(len(chunk))
 	}
 	return c, nil
@@ -43,20 +77,20 @@ func join(contents []content) content {
 
 // send writes length bytes from offset on.
 func (c content) send(w io.Writer, offset, length int64) error {
-	for _, chunk := range c.chunks {
+	for _, part := range c.chunks {
 		if length == 0 {
 			return nil
 		}
-		if offset >= int64(len(chunk)) {
-			offset -= int64(len(chunk))
+		size := part.Size()
+		if offset >= size {
+			offset -= size
 			continue
 		}
-		part := chunk[offset:]
-		part = part[:min(int64(len(part)), length)]
-		if _, err := w.Write(part); err != nil {
+		n := min(size-offset, length)
+		if _, err := io.Copy(w, io.NewSectionReader(part, offset, n)); err != nil {
 			return err
 		}
-		offset, length = 0, length-int64(len(part))
+		offset, length = 0, length-n
 	}
 	return nil
 }

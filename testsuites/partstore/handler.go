@@ -153,7 +153,7 @@ func (x *exchange) body(most int64) (content, error) {
 	if most > 0 && size > most {
 		return content{}, refuse(http.StatusRequestEntityTooLarge, "a body of %d bytes where %d are allowed", size, most)
 	}
-	return receive(x.r.Body, size)
+	return x.s.receive(x.r.Body, size)
 }
 
 // page returns the parameters of a listing.

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -215,6 +217,30 @@ func TestAnUploadBecomesContentInOneStep(t *testing.T) {
 	}
 	c.want(410, "PUT", up+"&part=1", "abcd")
 	c.want(410, "POST", up+"&complete", "1 "+one+"\n")
+}
+
+func TestContentsMayLieInAFile(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "contents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	c := start(t, Config{MinPart: 4, File: file})
+	const up = "/objects/k?upload=U1"
+	c.want(201, "POST", up, "")
+	one, two := c.part(up+"&part=1", "abcd"), c.part(up+"&part=2", "efghi")
+	c.want(201, "PUT", "/objects/other", "else")
+	c.want(201, "POST", up+"&complete", "1 "+one+"\n2 "+two+"\n")
+	c.wantContent("k", "abcdefghi")
+	c.wantContent("other", "else")
+	for asked, want := range map[string]string{"bytes=2-": "cdefghi", "bytes=3-4": "de", "bytes=5-6": "fg"} {
+		if got, _ := c.want(206, "GET", "/objects/k", "", "Range", asked); got != want {
+			t.Errorf("%s: want %q, got %q", asked, want, got)
+		}
+	}
+	if info, err := file.Stat(); err != nil || info.Size() < 13 {
+		t.Errorf("want the contents in the file, which has %v, %v", info, err)
+	}
 }
 
 func TestUploadsAreListedAndAborted(t *testing.T) {

@@ -3,6 +3,8 @@ package partstore
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -15,11 +17,15 @@ type Config struct {
 	MinPart, MaxPart int64
 	// MaxParts is the highest part number; 0 is 10,000.
 	MaxParts int
+	// File is where contents are kept instead of in memory. The store appends to it, frees
+	// nothing, and does not close it.
+	File *os.File
 }
 
 // Store is the store. It is an http.Handler, and may be used concurrently.
 type Store struct {
-	config Config
+	config  Config
+	receive func(r io.Reader, size int64) (content, error)
 
 	mu      sync.Mutex
 	keys    []string // of objects, ascending
@@ -50,8 +56,12 @@ func New(c Config) *Store {
 	if c.MaxParts == 0 {
 		c.MaxParts = 10_000
 	}
+	in := receive
+	if c.File != nil {
+		in = (&spool{file: c.File}).receive
+	}
 	return &Store{
-		config: c, objects: map[string]object{}, uploads: map[string]*upload{}, ended: map[string]bool{},
+		config: c, receive: in, objects: map[string]object{}, uploads: map[string]*upload{}, ended: map[string]bool{},
 		served: map[Op]int{}, flying: map[string]int{}, overlap: map[string]int{},
 	}
 }

@@ -37,6 +37,13 @@ func main() {
 		}
 		return
 	}
+	if text := os.Getenv(uploadsVariable); text != "" {
+		if err := uploads(context.Background(), text); err != nil {
+			fmt.Fprintln(os.Stderr, "bench uploads:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var o options
 	var pattern string
 	flag.BoolVar(&o.quick, "quick", false, "few rounds, short ones: to see that it works")
@@ -91,6 +98,9 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	if err := singles(ctx, e, o); err != nil {
+		return err
+	}
+	if err := memory(ctx, cache, o); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "took %v\n", time.Since(begin).Round(time.Second))

@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
+	"github.com/berth-dev/storagedriver/testsuites/partstore"
 	"golang.org/x/net/webdav"
 )
 
@@ -30,6 +32,8 @@ const (
 	lean = "lean"
 	// library is golang.org/x/net/webdav over a directory: what users wait for.
 	library = "library"
+	// partServer is a part store that keeps contents in a file.
+	partServer = "parts"
 )
 
 // startServer runs this binary again as the server, on a port of its own.
@@ -78,17 +82,25 @@ func serve() error {
 	if _, err := fmt.Println(l.Addr()); err != nil {
 		return err
 	}
+	dir, err := os.MkdirTemp("", "berth-bench-server-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
 	ended := make(chan error, 1)
-	if os.Getenv(serverVariable) == library {
-		dir, err := os.MkdirTemp("", "berth-bench-dav-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
+	switch os.Getenv(serverVariable) {
+	case library:
 		go func() {
 			ended <- http.Serve(l, &webdav.Handler{FileSystem: webdav.Dir(dir), LockSystem: webdav.NewMemLS()})
 		}()
-	} else {
+	case partServer:
+		file, err := os.Create(filepath.Join(dir, "contents"))
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		go func() { ended <- http.Serve(l, partstore.New(partstore.Config{MinPart: 1 << 20, File: file})) }()
+	default:
 		go func() { ended <- newStore().listen(l) }()
 	}
 	go func() {

@@ -35,11 +35,18 @@ const (
 	// AbilityConditional: writes to an upload's state are conditional, so that
 	// KindConflict for a stale suspend or commit is certain, not best effort.
 	AbilityConditional Ability = 1 << 11
+	// AbilityIdempotent: Put, Delete, DeleteTree, Copy, Concat and SuspendUpload that failed
+	// with a Temporary error may be repeated, also when they took effect and only the
+	// answer was lost: the backend is then as after one call. Between writers the last
+	// wins, as ever: a repeat takes effect over what another wrote to the path since the
+	// first attempt, for the call it belongs to has not returned. Without it they are
+	// not repeated. Move and CommitUpload never are, nor a Concat onto one of its sources.
+	AbilityIdempotent Ability = 1 << 12
 )
 
 var abilityNames = []string{
 	"copy", "move", "move-tree", "concat", "parts", "list-tree", "redirect", "delete-tree",
-	"unsorted", "append-committed", "files-under-files", "conditional",
+	"unsorted", "append-committed", "files-under-files", "conditional", "idempotent",
 }
 
 // Has reports whether all of b are in a.

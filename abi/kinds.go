@@ -42,14 +42,15 @@ const (
 	AbilityAppendCommitted uint64 = 1 << 9
 	AbilityFilesUnderFiles uint64 = 1 << 10
 	AbilityConditional     uint64 = 1 << 11
+	AbilityIdempotent      uint64 = 1 << 12
 )
 
 // AllAbilities are the abilities of this version.
-const AllAbilities uint64 = 1<<12 - 1
+const AllAbilities uint64 = 1<<13 - 1
 
 var abilityNames = [...]string{
 	"copy", "move", "move-tree", "concat", "parts", "list-tree", "redirect", "delete-tree",
-	"unsorted", "append-committed", "files-under-files", "conditional",
+	"unsorted", "append-committed", "files-under-files", "conditional", "idempotent",
 }
 
 // AbilityBit returns the bit of the ability with the name, as the manifest has it.

@@ -41,11 +41,12 @@ const (
 	AbilityAppendCommitted Abilities = 1 << 9
 	AbilityFilesUnderFiles Abilities = 1 << 10
 	AbilityConditional     Abilities = 1 << 11
+	AbilityIdempotent      Abilities = 1 << 12
 )
 
 var abilityNames = [...]string{
 	"copy", "move", "move-tree", "concat", "parts", "list-tree", "redirect", "delete-tree",
-	"unsorted", "append-committed", "files-under-files", "conditional",
+	"unsorted", "append-committed", "files-under-files", "conditional", "idempotent",
 }
 
 const (

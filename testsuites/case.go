@@ -33,5 +33,6 @@ func scenarios() []scenario {
 		moveCases(), deleteCases(), redirectCases(), errorCases(), contextCases(),
 		streamCases(), writerCases(), visibilityCases(), appendCases(), suspendCases(), endingCases(), cancelCases(),
 		raceCases(), concurrentCases(),
+		walkRegistryCases(), manyCases(), kindCases(), midwayCases(), contractCases(), budgetCases(),
 	)
 }

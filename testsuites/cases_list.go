@@ -36,12 +36,17 @@ func (e *env) wantList(dir string, names ...string) {
 	if slices.Equal(got, want) {
 		return
 	}
+	i := 0
+	for i < min(len(got), len(want)) && got[i] == want[i] {
+		i++
+	}
+	what := fmt.Sprintf("%d children", len(want))
 	sorted := slices.Clone(got)
 	slices.Sort(sorted)
 	if slices.Equal(sorted, want) {
-		e.Fatalf("List %s: want ascending order %q, got %q", dir, want, got)
+		what = "ascending order"
 	}
-	e.Fatalf("List %s: want %q, got %q", dir, want, got)
+	e.Fatalf("List %s: want %s, got %d children, which differ from child %d on: want %s, got %s", dir, what, len(got), i, someOf(want, i), someOf(got, i))
 }
 
 func listChildren(e *env) {

@@ -32,6 +32,12 @@ type Harness struct {
 	// returns. nil means that New does that: each call opens the same storage.
 	Reopen func(t T, d storagedriver.StorageDriver) storagedriver.StorageDriver
 
+	// NewWithBudget is New with a bound of so many bytes on the memory in which all writers of the
+	// driver together keep what they have accepted; New itself where writers keep nothing. It must
+	// be a budget of this driver alone, as layers.WithBudget gives: what a process shares would let
+	// one case wait for another. nil fails the cases budget/*, unless Skip gives a reason.
+	NewWithBudget func(t T, bytes int64) storagedriver.StorageDriver
+
 	// Skip maps identifiers of cases that are left out to the reason, which is
 	// reported. An identifier that no case has, or an empty reason, is an error.
 	Skip map[string]string

@@ -6,33 +6,28 @@ import (
 	"testing"
 
 	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/chunked"
 	"github.com/berth-dev/storagedriver/drivers/inmemory"
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/testsuites"
 )
 
-// onInmemory opens drivers on one store in memory.
-func onInmemory() func(t testsuites.T) storagedriver.StorageDriver {
-	store := inmemory.New()
-	return func(testsuites.T) storagedriver.StorageDriver {
-		return layers.Complete(store, layers.WithPartSize(partSize))
+// over returns a Harness of drivers whose gate is over b, with small parts.
+func over(b storagedriver.Backend) testsuites.Harness {
+	open := func(options ...layers.Option) storagedriver.StorageDriver {
+		return layers.Complete(b, append(options, layers.WithPartSize(partSize))...)
+	}
+	return testsuites.Harness{
+		New: func(testsuites.T) storagedriver.StorageDriver { return open() },
+		NewWithBudget: func(_ testsuites.T, bytes int64) storagedriver.StorageDriver {
+			return open(layers.WithBudget(chunked.NewBudget(bytes)))
+		},
+		PartSize: partSize,
 	}
 }
 
 func TestInmemoryPasses(t *testing.T) {
-	testsuites.RegisterInProcessSuite(t, onInmemory(), testsuites.CheckLeaks(), testsuites.Configure(func(h *testsuites.Harness) {
-		h.PartSize, h.Parallel = partSize, 4
-	}))
-}
-
-// TestBrokenInmemoryFails is TestBrokenDriversFail with the gate and the writers that all drivers share.
-func TestBrokenInmemoryFails(t *testing.T) {
-	for _, f := range faults() {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			wantCaught(t, f, onInmemory())
-		})
-	}
+	testsuites.RegisterSuite(t, over(inmemory.New()), testsuites.CheckLeaks(), testsuites.Configure(func(h *testsuites.Harness) { h.Parallel = 4 }))
 }
 
 // bare is a backend with the five functions that make a driver, and no other ability.
@@ -64,8 +59,5 @@ func (b bare) Delete(ctx context.Context, path string) error { return b.whole.De
 
 // TestFiveFunctionsPass runs the suite where the gate derives everything that can be derived.
 func TestFiveFunctionsPass(t *testing.T) {
-	store := inmemory.New()
-	testsuites.RegisterInProcessSuite(t, func(testsuites.T) storagedriver.StorageDriver {
-		return layers.Complete(bare{whole: store}, layers.WithPartSize(partSize))
-	}, testsuites.CheckLeaks(), testsuites.Configure(func(h *testsuites.Harness) { h.PartSize = partSize }))
+	testsuites.RegisterSuite(t, over(bare{whole: inmemory.New()}), testsuites.CheckLeaks())
 }

@@ -18,9 +18,10 @@ func TestModelPasses(t *testing.T) {
 			open, stop := newModel(abilities)
 			defer stop()
 			testsuites.RegisterSuite(t, testsuites.Harness{
-				New:      func(testsuites.T) storagedriver.StorageDriver { return open() },
-				Reopen:   func(_ testsuites.T, _ storagedriver.StorageDriver) storagedriver.StorageDriver { return open() },
-				PartSize: 64 << 10,
+				New:           func(testsuites.T) storagedriver.StorageDriver { return open() },
+				Reopen:        func(_ testsuites.T, _ storagedriver.StorageDriver) storagedriver.StorageDriver { return open() },
+				NewWithBudget: func(testsuites.T, int64) storagedriver.StorageDriver { return open() }, // it keeps all there is
+				PartSize:      64 << 10,
 			})
 		})
 	}

@@ -157,26 +157,28 @@ func (m *model) Reader(ctx context.Context, p string, offset int64) (io.ReadClos
 	case offset < 0 || offset > int64(len(f.content)):
 		return nil, m.wrap("Reader", p, storagedriver.Errorf(storagedriver.KindInvalidOffset, "%d of %d", offset, len(f.content)))
 	}
-	return &modelReader{m: m, ctx: ctx, r: bytes.NewReader(f.content[offset:])}, nil
+	return &modelReader{m: m, ctx: ctx, path: p, r: bytes.NewReader(f.content[offset:])}, nil
 }
 
 type modelReader struct {
-	m   *model
-	ctx context.Context
-	r   io.Reader
+	m      *model
+	ctx    context.Context
+	path   string
+	r      io.Reader
+	closed bool
 }
 
 func (r *modelReader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
-		return 0, err
+		return 0, r.m.wrap("Reader", r.path, err)
 	}
-	if r.m.life.Err() != nil {
-		return 0, fs.ErrClosed
+	if r.closed || r.m.life.Err() != nil {
+		return 0, r.m.wrap("Reader", r.path, fs.ErrClosed)
 	}
 	return r.r.Read(p)
 }
 
-func (r *modelReader) Close() error { return nil }
+func (r *modelReader) Close() error { r.closed = true; return nil }
 
 func (m *model) Stat(ctx context.Context, p string) (storagedriver.FileInfo, error) {
 	if err := m.begin(ctx, "Stat", p); err != nil {
@@ -347,7 +349,7 @@ func (m *model) Writer(ctx context.Context, p string, append bool) (storagedrive
 	if err := m.mayPut(p); err != nil {
 		return nil, m.wrap("Writer", p, err)
 	}
-	w := &modelWriter{m: m, path: p}
+	w := &modelWriter{m: m, ctx: ctx, path: p}
 	upload, suspended := m.uploads[p]
 	committed := m.files[p].content
 	switch {
@@ -366,6 +368,7 @@ func (m *model) Writer(ctx context.Context, p string, append bool) (storagedrive
 
 type modelWriter struct {
 	m       *model
+	ctx     context.Context
 	path    string
 	stop    func() bool
 	content []byte
@@ -382,6 +385,9 @@ func (w *modelWriter) closed(op string) error {
 func (w *modelWriter) Write(p []byte) (int, error) {
 	w.m.mu.Lock()
 	defer w.m.mu.Unlock()
+	if err := w.ctx.Err(); err != nil {
+		return 0, w.m.wrap("Write", w.path, err)
+	}
 	if w.done {
 		return 0, w.closed("Write")
 	}

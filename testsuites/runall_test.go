@@ -12,17 +12,16 @@ import (
 	"github.com/berth-dev/storagedriver/testsuites"
 )
 
-// onModel opens drivers on one store.
-func onModel(t *testing.T) func(t testsuites.T) storagedriver.StorageDriver {
-	open, stop := newModel(0)
-	t.Cleanup(stop)
-	return func(testsuites.T) storagedriver.StorageDriver { return open() }
+// openModel opens drivers on one store.
+func openModel(t *testing.T) func(t testsuites.T) storagedriver.StorageDriver {
+	t.Helper()
+	return onModel(t, 0).New
 }
 
 func TestRunAllReports(t *testing.T) {
 	var seen []string
 	result := testsuites.RunAll(t.Context(), testsuites.Harness{
-		New:  onModel(t),
+		New:  openModel(t),
 		Run:  "stat,list/file",
 		Skip: map[string]string{"stat/modtime": "this store has no clock"},
 		Seed: 42,
@@ -47,7 +46,7 @@ func TestRunAllReports(t *testing.T) {
 }
 
 func TestRunAllRefusesAHarnessThatMakesNoSense(t *testing.T) {
-	open := onModel(t)
+	open := openModel(t)
 	for name, tc := range map[string]struct {
 		h    testsuites.Harness
 		want string
@@ -78,7 +77,7 @@ func TestRunAllRefusesAHarnessThatMakesNoSense(t *testing.T) {
 func TestRunAllEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	result := testsuites.RunAll(ctx, testsuites.Harness{New: onModel(t), Run: "stat"}, func(testsuites.CaseResult) { cancel() })
+	result := testsuites.RunAll(ctx, testsuites.Harness{New: openModel(t), Run: "stat"}, func(testsuites.CaseResult) { cancel() })
 	if !errors.Is(result.Err, context.Canceled) || len(result.Cases) == 0 || len(result.Cases) > 2 {
 		t.Fatalf("want context.Canceled and no case begun after it, got %v and %d cases", result.Err, len(result.Cases))
 	}
@@ -86,7 +85,7 @@ func TestRunAllEndsWithItsContext(t *testing.T) {
 
 func TestReopenedDriverMustShareTheStorage(t *testing.T) {
 	result := testsuites.RunAll(t.Context(), testsuites.Harness{
-		New: func(it testsuites.T) storagedriver.StorageDriver { return onModel(t)(it) },
+		New: func(it testsuites.T) storagedriver.StorageDriver { return openModel(t)(it) },
 		Run: "driver/sees-what-another-stored",
 	}, nil)
 	if len(result.Cases) != 1 || !strings.Contains(result.Cases[0].Reason, "give the Harness a Reopen") {
@@ -97,7 +96,7 @@ func TestReopenedDriverMustShareTheStorage(t *testing.T) {
 // TestCasesCloseAndCleanUp counts what a suite leaves behind.
 func TestCasesCloseAndCleanUp(t *testing.T) {
 	opened, closed := 0, 0
-	open := onModel(t)
+	open := openModel(t)
 	var last storagedriver.StorageDriver
 	result := testsuites.RunAll(t.Context(), testsuites.Harness{
 		New: func(t testsuites.T) storagedriver.StorageDriver {
@@ -144,7 +143,7 @@ func TestCasesAreListed(t *testing.T) {
 }
 
 func TestRunAllFailsADriverThatEndsTheGoroutine(t *testing.T) {
-	open := onModel(t)
+	open := openModel(t)
 	result := testsuites.RunAll(t.Context(), testsuites.Harness{
 		New: func(t testsuites.T) storagedriver.StorageDriver {
 			d := &broken{StorageDriver: open(t)}

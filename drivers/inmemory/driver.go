@@ -56,7 +56,7 @@ func (*Driver) Name() string { return Name }
 func (*Driver) Capabilities() storagedriver.Capabilities {
 	return storagedriver.Capabilities{
 		Abilities: storagedriver.AbilityCopy | storagedriver.AbilityMove | storagedriver.AbilityMoveTree |
-			storagedriver.AbilityConcat | storagedriver.AbilityDeleteTree,
+			storagedriver.AbilityConcat | storagedriver.AbilityDeleteTree | storagedriver.AbilityIdempotent,
 	}
 }
 

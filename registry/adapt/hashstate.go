@@ -22,6 +22,8 @@ const hashStateTimeout = 30 * time.Second
 //   - after the upload has been suspended, and only if the hash covers exactly the bytes
 //     that are now durable; a hash state that ran ahead of them could one day vouch for
 //     bytes that were lost and replaced;
+//   - by a writer that accepted bytes and had no rivals in this process meanwhile, which
+//     might have replaced what it hashed;
 //   - not at offset 0, and not once the upload is committed or cancelled.
 //
 // With or without it, a hash state is written detached from the cancellation of its context
@@ -62,9 +64,30 @@ func (r *request) writer(path string) *writer {
 	return r.writers[path]
 }
 
+// ownStates is the directory of an upload that has its hash states. They are kept apart from
+// distribution's: on a store that both use, an upload may have other bytes for distribution than
+// for us, and a hash state says nothing about the bytes it was made from. Where only the
+// other's is there, the content is hashed anew.
+const ownStates = "/berth"
+
+// release releases the writers of what is at path and below it, which is deleted: those that have committed are
+// open to their rivals until then.
+func (r *request) release(path string) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p, w := range r.writers {
+		if p == path || strings.HasPrefix(p, path+"/") {
+			w.release()
+		}
+	}
+}
+
 // hashState names one stored hash state.
 type hashState struct {
-	path   string
+	path   string // where it is stored
 	upload string // the upload's directory
 	offset int64
 }
@@ -73,32 +96,58 @@ type hashState struct {
 // name can contain a component that begins with "_".
 func parseHashState(p string) (hashState, bool) {
 	dir, base := path.Split(p)
-	algorithm := strings.TrimSuffix(dir, "/")
-	states := path.Dir(algorithm)
-	upload := path.Dir(states)
-	if path.Base(states) != "hashstates" || path.Base(path.Dir(upload)) != "_uploads" {
+	upload, stored, ok := parseHashStates(strings.TrimSuffix(dir, "/"))
+	if !ok {
 		return hashState{}, false
 	}
 	offset, err := strconv.ParseInt(base, 10, 64)
 	if err != nil || offset < 0 {
 		return hashState{}, false
 	}
-	return hashState{path: p, upload: upload, offset: offset}, true
+	return hashState{path: stored + "/" + base, upload: upload, offset: offset}, true
+}
+
+// parseHashStates recognizes the directory .../_uploads/ID/hashstates/ALGORITHM, and returns the upload's directory
+// and where what distribution keeps there is stored.
+func parseHashStates(dir string) (upload, stored string, ok bool) {
+	states := path.Dir(dir)
+	upload = path.Dir(states)
+	if path.Base(states) != "hashstates" || path.Base(path.Dir(upload)) != "_uploads" {
+		return "", "", false
+	}
+	return upload, upload + ownStates + dir[len(upload):], true
+}
+
+// listHashStates lists dir, whose content is in stored.
+func (t *toDistribution) listHashStates(ctx context.Context, dir, stored string) ([]string, error) {
+	paths, err := t.d.List(ctx, stored)
+	for i := range paths {
+		paths[i] = dir + strings.TrimPrefix(paths[i], stored)
+	}
+	return paths, t.fail(dir, err)
 }
 
 func (t *toDistribution) putHashState(ctx context.Context, state hashState, content []byte) error {
 	if state.offset == 0 {
 		return nil
 	}
-	if w := requestOf(ctx).writer(state.upload + "/data"); w != nil {
-		if w.ended {
-			return nil
-		}
-		// distribution closes the writer after this anyway.
-		if err := w.Close(); err != nil || w.Size() != state.offset {
-			return nil
-		}
+	store := func() error { return t.storeHashState(ctx, state, content) }
+	r := requestOf(ctx)
+	if r == nil {
+		return store()
 	}
+	w := r.writer(state.upload + "/data")
+	if w == nil || w.ended {
+		return nil
+	}
+	// distribution closes the writer after this anyway.
+	if err := w.suspend(); err != nil || w.Size() != state.offset {
+		return nil
+	}
+	return w.contender.vouch(store)
+}
+
+func (t *toDistribution) storeHashState(ctx context.Context, state hashState, content []byte) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hashStateTimeout)
 	defer cancel()
 	_, err := t.d.Stat(ctx, state.upload+"/startedat")
@@ -109,4 +158,15 @@ func (t *toDistribution) putHashState(ctx context.Context, state hashState, cont
 		return err
 	}
 	return t.d.PutContent(ctx, state.path, content)
+}
+
+// removeHashStates removes those of the upload whose content is at p.
+func (t *toDistribution) removeHashStates(ctx context.Context, p string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hashStateTimeout)
+	defer cancel()
+	err := t.d.Delete(ctx, path.Dir(p)+ownStates)
+	if storagedriver.KindOf(err) == storagedriver.KindNotFound {
+		return nil
+	}
+	return err
 }

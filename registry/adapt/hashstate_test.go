@@ -2,6 +2,9 @@ package adapt_test
 
 import (
 	"context"
+	"errors"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +18,9 @@ const (
 	upload  = "/docker/registry/v2/repositories/a/b/_uploads/123"
 	state10 = upload + "/hashstates/sha256/10"
 )
+
+// stored is where the adapter keeps the hash state that distribution calls path.
+func stored(path string) string { return strings.Replace(path, upload, upload+"/berth", 1) }
 
 // upTo10 returns a store with a begun upload, its adapter, the context of a request and a
 // writer of that request that has accepted 10 bytes.
@@ -51,7 +57,7 @@ func TestHashStateIsStoredWhenTheRequestIsGone(t *testing.T) {
 	if err := d.PutContent(ctx, state10, []byte("state")); err != nil {
 		t.Fatal(err)
 	}
-	expectStored(t, store, state10, true)
+	expectStored(t, store, stored(state10), true)
 }
 
 func TestHashStateIsStoredWithoutARequest(t *testing.T) {
@@ -59,7 +65,7 @@ func TestHashStateIsStoredWithoutARequest(t *testing.T) {
 	if err := d.PutContent(context.Background(), state10, []byte("state")); err != nil {
 		t.Fatal(err)
 	}
-	expectStored(t, store, state10, true)
+	expectStored(t, store, stored(state10), true)
 }
 
 func TestHashStateThatCannotBeOfUseIsNotStored(t *testing.T) {
@@ -89,8 +95,33 @@ func TestHashStateThatCannotBeOfUseIsNotStored(t *testing.T) {
 			if err := d.PutContent(ctx, c.path, []byte("state")); err != nil {
 				t.Fatal(err)
 			}
-			expectStored(t, store, c.path, false)
+			expectStored(t, store, stored(c.path), false)
 		})
+	}
+}
+
+// TestHashStatesAreApartFromDistributions: what distribution stored about an upload says nothing about the bytes
+// that we have of it, and the other way round.
+func TestHashStatesAreApartFromDistributions(t *testing.T) {
+	store, d, ctx, _ := upTo10(t)
+	if err := store.PutContent(ctx, state10, []byte("theirs")); err != nil {
+		t.Fatal(err)
+	}
+	dir := path.Dir(state10)
+	if names, err := d.List(ctx, dir); len(names) > 0 || !errors.As(err, new(driver.PathNotFoundError)) {
+		t.Errorf("want no hash state of distribution's, got %q, %v", names, err)
+	}
+	if err := d.PutContent(ctx, state10, []byte("ours")); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := d.List(ctx, dir); err != nil || !slices.Equal(names, []string{state10}) {
+		t.Errorf("want our hash state listed where distribution looks, got %q, %v", names, err)
+	}
+	if got, err := d.GetContent(ctx, state10); err != nil || string(got) != "ours" {
+		t.Errorf("want our hash state, got %q, %v", got, err)
+	}
+	if got, err := store.GetContent(ctx, state10); err != nil || string(got) != "theirs" {
+		t.Errorf("want distribution's hash state as it was, got %q, %v", got, err)
 	}
 }
 
@@ -119,7 +150,7 @@ func TestHashStateIsNotStoredAheadOfTheBytes(t *testing.T) {
 	if err := d.PutContent(ctx, state10, []byte("state")); err != nil {
 		t.Fatal(err)
 	}
-	expectStored(t, store, state10, false)
+	expectStored(t, store, stored(state10), false)
 	if err := w.Close(); err == nil {
 		t.Error("Close after a failed suspend: got nil, want the failure")
 	}

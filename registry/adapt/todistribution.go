@@ -13,7 +13,7 @@ import (
 // the last call to what is returned. It may be used as concurrently as d.
 //
 // Two things differ from a plain translation. Hash states of unfinished uploads are
-// written as [WithRequest] says. And a Walk that is given options, which is how
+// written as [WithRequest] says, and where distribution itself neither reads nor writes any. And a Walk that is given options, which is how
 // distribution asks for pages of its catalog and of a repository's tags, calls back in
 // the order that those pages need: depth first, siblings by name, so that the tag "1"
 // comes before "1-alpine".
@@ -22,7 +22,8 @@ func ToDistribution(d storagedriver.StorageDriver) driver.StorageDriver {
 }
 
 type toDistribution struct {
-	d storagedriver.StorageDriver
+	d      storagedriver.StorageDriver
+	rivals rivals
 }
 
 var _ driver.StorageDriver = (*toDistribution)(nil)
@@ -34,7 +35,11 @@ func (t *toDistribution) fail(path string, err error) error {
 func (t *toDistribution) Name() string { return t.d.Name() }
 
 func (t *toDistribution) GetContent(ctx context.Context, path string) ([]byte, error) {
-	content, err := t.d.GetContent(ctx, path)
+	stored := path
+	if state, ok := parseHashState(path); ok {
+		stored = state.path
+	}
+	content, err := t.d.GetContent(ctx, stored)
 	return content, t.fail(path, err)
 }
 
@@ -54,11 +59,24 @@ func (t *toDistribution) Reader(ctx context.Context, path string, offset int64) 
 }
 
 func (t *toDistribution) Writer(ctx context.Context, path string, append bool) (driver.FileWriter, error) {
+	var self *contender
+	if isUploadContent(path) {
+		self = t.rivals.enter(path)
+	}
 	w, err := t.d.Writer(ctx, path, append)
+	if err != nil && self != nil {
+		self.release()
+	}
+	if append && storagedriver.KindOf(err) == storagedriver.KindUnsupported {
+		if again, ok := t.completedUpload(ctx, path); ok {
+			return again, nil
+		}
+	}
 	if err != nil {
 		return nil, t.fail(path, err)
 	}
-	out := &writer{w: w, name: t.d.Name(), path: path}
+	out := &writer{w: w, name: t.d.Name(), path: path, contender: self}
+	out.forget = func() error { return t.removeHashStates(ctx, path) }
 	requestOf(ctx).opened(path, out)
 	return out, nil
 }
@@ -72,15 +90,24 @@ func (t *toDistribution) Stat(ctx context.Context, path string) (driver.FileInfo
 }
 
 func (t *toDistribution) List(ctx context.Context, path string) ([]string, error) {
+	if _, stored, ok := parseHashStates(path); ok {
+		return t.listHashStates(ctx, path, stored)
+	}
 	paths, err := t.d.List(ctx, path)
 	return paths, t.fail(path, err)
 }
 
 func (t *toDistribution) Move(ctx context.Context, sourcePath, destPath string) error {
-	return t.fail(sourcePath, t.d.Move(ctx, sourcePath, destPath))
+	move := func() error { return t.d.Move(ctx, sourcePath, destPath) }
+	if w := requestOf(ctx).writer(sourcePath); w != nil && w.contender != nil {
+		defer w.release()
+		return t.fail(sourcePath, w.contender.move(func() error { return t.verifyBlob(ctx, sourcePath, destPath) }, move))
+	}
+	return t.fail(sourcePath, move())
 }
 
 func (t *toDistribution) Delete(ctx context.Context, path string) error {
+	requestOf(ctx).release(path)
 	return t.fail(path, t.d.Delete(ctx, path))
 }
 
@@ -103,7 +130,9 @@ func (t *toDistribution) RedirectURL(r *http.Request, path string) (string, erro
 type writer struct {
 	w          storagedriver.FileWriter
 	name, path string
-	ended      bool // committed or cancelled: there is nothing to resume
+	contender  *contender   // nil for what is no upload of a blob
+	forget     func() error // removes the upload's hash states
+	ended      bool         // committed or cancelled: there is nothing to resume
 	closed     bool
 	closeErr   error
 }
@@ -111,13 +140,24 @@ type writer struct {
 func (w *writer) fail(err error) error { return distributionError(w.name, w.path, 0, err) }
 
 func (w *writer) Write(p []byte) (int, error) {
+	if w.contender != nil && len(p) > 0 {
+		if err := w.contender.accept(w.forget); err != nil {
+			return 0, w.fail(err)
+		}
+	}
 	n, err := w.w.Write(p)
 	return n, w.fail(err)
 }
 
-// Close may come from distribution, several times, and from putHashState: each caller
-// gets the first outcome.
+// Close may come from distribution several times, also after suspend: each caller gets the first outcome.
 func (w *writer) Close() error {
+	err := w.suspend()
+	w.release()
+	return err
+}
+
+// suspend closes the writer, which stays one of those that are open for its rivals.
+func (w *writer) suspend() error {
 	if !w.closed {
 		w.closed = true
 		w.closeErr = w.fail(w.w.Close())
@@ -125,15 +165,28 @@ func (w *writer) Close() error {
 	return w.closeErr
 }
 
+func (w *writer) release() {
+	if w.contender != nil {
+		w.contender.release()
+	}
+}
+
 func (w *writer) Size() int64 { return w.w.Size() }
 
 func (w *writer) Cancel(ctx context.Context) error {
 	w.ended = true
+	defer w.release()
 	return w.fail(w.w.Cancel(ctx))
 }
 
 func (w *writer) Commit(ctx context.Context) error {
-	err := w.w.Commit(ctx)
+	commit := func() error { return w.w.Commit(ctx) }
+	var err error
+	if w.contender != nil {
+		err = w.contender.commit(commit)
+	} else {
+		err = commit()
+	}
 	if err == nil {
 		w.ended = true
 	}

@@ -2,6 +2,8 @@
 
 GOLANGCI_LINT_VERSION := v2.12.2
 CRANE_VERSION         := v0.22.1
+# The reference registry, run beside ours: the version that go.mod has.
+REGISTRY_VERSION      := v3.1.2
 # skopeo comes from the system's packages (apt-get), in whatever version they have.
 
 SHELL       := /bin/bash
@@ -15,6 +17,7 @@ MODULES := . guest-sdk/go examples/webdav testsuites/guests
 TOOLS   := $(CURDIR)/build/tools
 LINT    := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 CRANE   := $(TOOLS)/crane-$(CRANE_VERSION)/crane
+REGISTRY := $(TOOLS)/registry-$(REGISTRY_VERSION)/registry
 # The tests that need skopeo, crane or a server are behind this build tag.
 TAG     := servers
 
@@ -30,7 +33,7 @@ SDK_SOURCES  := $(call sources,guest-sdk/go)
 
 GUESTS := build/guests/webdav.wasm build/guests/parts.wasm build/guests/nop.wasm
 
-.PHONY: run build guests test test-servers check lint bench fuzz clean tools
+.PHONY: run build guests test test-servers test-long check lint bench fuzz clean tools
 
 ## run: an OCI registry on 127.0.0.1:5000 whose blobs go through webdav.wasm
 run: build bin/registry-storage-webdav.wasm
@@ -77,10 +80,10 @@ test: guests
 	  (cd $$module && $(GO) test $(RACE) -timeout 15m ./...) || failed="$$failed $$module"; \
 	done; \
 	[ -z "$$failed" ] || { echo "make test: failed in:$$failed" >&2; exit 1; }
-	@echo "make test: all passed$(if $(RACE), with -race, without -race). make test-servers adds pushes and pulls with skopeo and crane through bin/berth, killed and restarted, and the suite on Apache (it installs skopeo, crane and apache2)."
+	@echo "make test: all passed$(if $(RACE), with -race, without -race). make test-servers adds pushes and pulls with skopeo and crane through bin/berth, killed and restarted, the suite on Apache, and the exchange of data with distribution's registry (it installs skopeo, crane, apache2 and that registry)."
 
-## test-servers: the tests with skopeo, crane and Apache's mod_dav, which it installs
-test-servers: guests build/e2e/berth $(CRANE)
+## test-servers: the tests with skopeo, crane, Apache's mod_dav and distribution's registry, which it installs
+test-servers: guests build/e2e/berth $(CRANE) $(REGISTRY)
 	@missing=; \
 	command -v skopeo >/dev/null || missing=skopeo; \
 	command -v apache2 >/dev/null || [ -x /usr/sbin/apache2 ] || missing="$$missing apache2"; \
@@ -92,6 +95,15 @@ test-servers: guests build/e2e/berth $(CRANE)
 	cd testsuites/guests && $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m -run Apache .
 	BERTH_E2E_BINARY=$(CURDIR)/build/e2e/berth BERTH_E2E_CRANE=$(CRANE) BERTH_DRIVER_PATH=$(CURDIR)/bin \
 	  $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m ./testsuites/e2e/...
+	BERTH_E2E_BINARY=$(CURDIR)/build/e2e/berth BERTH_E2E_CRANE=$(CRANE) BERTH_E2E_REGISTRY=$(REGISTRY) \
+	  $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m ./testsuites/interchange/...
+
+MODELTIME ?= 1h
+## test-long: the long forms of tests that make test has short: streams of 5 GiB, 1,000 kills and more, pairs of faults, and the model for MODELTIME
+test-long: guests
+	BERTH_LONG=1 $(GO) test -count=1 -timeout 2h -v ./testsuites/killloop/... ./testsuites/faultloop/... ./drivers/filesystem
+	cd testsuites/guests && BERTH_LONG=1 $(GO) test -count=1 -timeout 2h -v -run 'LongStreams|Fault' .
+	BERTH_MODEL_TIME=$(MODELTIME) $(GO) test -count=1 -timeout 4h -v ./testsuites/model/...
 
 build/e2e/berth: $(HOST_SOURCES)
 	@mkdir -p build/e2e
@@ -140,13 +152,16 @@ fuzz:
 	  done ); \
 	done
 
-tools: $(LINT) $(CRANE)
+tools: $(LINT) $(CRANE) $(REGISTRY)
 
 $(LINT):
 	GOBIN=$(dir $@) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 
 $(CRANE):
 	GOBIN=$(dir $@) $(GO) install github.com/google/go-containerregistry/cmd/crane@$(CRANE_VERSION)
+
+$(REGISTRY):
+	GOBIN=$(dir $@) $(GO) install github.com/distribution/distribution/v3/cmd/registry@$(REGISTRY_VERSION)
 
 ## clean: remove what was built; berth-data and quickstart's data stay
 clean:

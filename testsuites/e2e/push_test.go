@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/berth-dev/storagedriver/testsuites/e2e/ocilayout"
 )
 
 const mib = 1 << 20
@@ -31,7 +33,7 @@ func lines(s string) []string { return strings.Fields(s) }
 // TestPushAndPull pushes an image with a large layer, restarts the registry, and pulls it.
 func TestPushAndPull(t *testing.T) {
 	image := filepath.Join(t.TempDir(), "image")
-	digest := writeImage(t, image, 1, 1000, 3*mib+1, largeLayer)
+	digest := ocilayout.WriteImage(t, image, 1, 1000, 3*mib+1, largeLayer)
 	for _, storage := range storages {
 		t.Run(storage.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -43,7 +45,7 @@ func TestPushAndPull(t *testing.T) {
 			}
 			back := filepath.Join(t.TempDir(), "back")
 			pull(t, s, "team/app:v1", back)
-			wantSameBlobs(t, image, back)
+			ocilayout.WantSameBlobs(t, image, back)
 			if got := strings.TrimSpace(run(t, crane, "digest", "--insecure", s.addr+"/team/app:v1")); got != digest {
 				t.Fatalf("want digest %s, got %s", digest, got)
 			}
@@ -55,8 +57,8 @@ func TestPushAndPull(t *testing.T) {
 // TestListDeleteCollect lists and deletes with crane, and frees what was deleted.
 func TestListDeleteCollect(t *testing.T) {
 	kept, gone := filepath.Join(t.TempDir(), "kept"), filepath.Join(t.TempDir(), "gone")
-	writeImage(t, kept, 10, 5*mib, 1000)
-	digest := writeImage(t, gone, 20, 40*mib, 2000)
+	ocilayout.WriteImage(t, kept, 10, 5*mib, 1000)
+	digest := ocilayout.WriteImage(t, gone, 20, 40*mib, 2000)
 	for _, storage := range storages {
 		t.Run(storage.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -80,7 +82,7 @@ func TestListDeleteCollect(t *testing.T) {
 			}
 			back := filepath.Join(t.TempDir(), "back")
 			pull(t, s, "a/kept:v1", back)
-			wantSameBlobs(t, kept, back)
+			ocilayout.WantSameBlobs(t, kept, back)
 			push(t, s, gone, "b/gone:v3")
 			s.stop()
 		})

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/berth-dev/storagedriver/testsuites/e2e/ocilayout"
 )
 
 // upload is one upload of a blob, as a client sees it across restarts of the registry.
@@ -33,9 +35,18 @@ func (u *upload) digest() string {
 // do sends a request about the upload to s and returns the answer, whose body is read.
 func (u *upload) do(s *server, method, target string, body []byte, header ...string) *http.Response {
 	u.t.Helper()
-	req, err := http.NewRequestWithContext(u.t.Context(), method, target, bytes.NewReader(body))
+	res, err := u.try(s, method, target, body, header...)
 	if err != nil {
 		u.t.Fatal(err)
+	}
+	return res
+}
+
+// try is do for a server that may be killed meanwhile.
+func (u *upload) try(s *server, method, target string, body []byte, header ...string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(u.t.Context(), method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
 	req.URL.Scheme, req.URL.Host = "http", s.addr
 	for i := 0; i < len(header); i += 2 {
@@ -44,34 +55,39 @@ func (u *upload) do(s *server, method, target string, body []byte, header ...str
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
-		u.t.Fatal(err)
+		return nil, err
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
-		u.t.Fatal(err)
+		return nil, err
 	}
 	if res.StatusCode >= 400 {
-		u.t.Fatalf("%s %s: %s: %s", method, req.URL, res.Status, text)
+		return res, fmt.Errorf("%s %s: %s: %s", method, req.URL, res.Status, text)
 	}
 	if at, err := res.Location(); err == nil {
 		u.location = at
 	}
-	return res
+	return res, nil
 }
 
 // begin starts an upload of size bytes.
 func begin(t *testing.T, s *server, seed byte, size int64) *upload {
 	t.Helper()
-	u := &upload{t: t}
-	var err error
-	if u.content, err = io.ReadAll(random(seed, size)); err != nil {
-		t.Fatal(err)
-	}
+	u := &upload{t: t, content: content(t, seed, size)}
 	if res := u.do(s, "POST", "/v2/resume/app/blobs/uploads/", nil); res.StatusCode != http.StatusAccepted {
 		t.Fatalf("POST: want 202, got %s", res.Status)
 	}
 	return u
+}
+
+func content(t *testing.T, seed byte, size int64) []byte {
+	t.Helper()
+	b, err := io.ReadAll(ocilayout.Random(seed, size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // size asks how many bytes the registry has. None and one byte look the same on the wire; the tests
@@ -116,14 +132,19 @@ func (u *upload) finish(s *server) {
 		u.do(s, "PATCH", u.location.String(), rest, "Content-Type", "application/octet-stream",
 			"Content-Range", fmt.Sprintf("%d-%d", offset, len(u.content)-1))
 	}
+	if res := u.do(s, "PUT", u.completion(), nil); res.StatusCode != http.StatusCreated {
+		u.t.Fatalf("PUT: want 201, got %s", res.Status)
+	}
+	u.wantBlob(s)
+}
+
+// completion is the URL that completes the upload.
+func (u *upload) completion() string {
 	at := *u.location
 	query := at.Query()
 	query.Set("digest", u.digest())
 	at.RawQuery = query.Encode()
-	if res := u.do(s, "PUT", at.String(), nil); res.StatusCode != http.StatusCreated {
-		u.t.Fatalf("PUT: want 201, got %s", res.Status)
-	}
-	u.wantBlob(s)
+	return at.String()
 }
 
 // wantBlob demands that the blob can be read and is what was uploaded.
@@ -202,9 +223,9 @@ func (u *upload) waitFor(s *server, size int64) {
 // committed is lost, and the next push succeeds.
 func TestKilledDuringPatch(t *testing.T) {
 	image := filepath.Join(t.TempDir(), "image")
-	writeImage(t, image, 60, 2*mib)
+	ocilayout.WriteImage(t, image, 60, 2*mib)
 	next := filepath.Join(t.TempDir(), "next")
-	writeImage(t, next, 70, 3*mib)
+	ocilayout.WriteImage(t, next, 70, 3*mib)
 	persistent(t, func(t *testing.T, storage storage) {
 		dir := t.TempDir()
 		s := storage.start(t, dir)
@@ -231,7 +252,7 @@ func TestKilledDuringPatch(t *testing.T) {
 		committed.wantBlob(s)
 		back := filepath.Join(t.TempDir(), "back")
 		pull(t, s, "resume/app:v1", back)
-		wantSameBlobs(t, image, back)
+		ocilayout.WantSameBlobs(t, image, back)
 		push(t, s, next, "resume/app:v2")
 		u.finish(s)
 		s.stop()

@@ -12,7 +12,15 @@ type config struct {
 	endpoint string
 	username string
 	password string
+	replace  string
+	confirm  bool
 }
+
+// The values of the parameter "replace".
+const (
+	replaceByMove = "move"
+	replaceByPut  = "put"
+)
 
 func (c *config) fields() berth.Fields {
 	return berth.Fields{
@@ -20,10 +28,14 @@ func (c *config) fields() berth.Fields {
 			Describe("URL of the collection to store under, such as https://dav.example.com/registry; it is made when it is missing"),
 		berth.String("username", &c.username).Describe("user name for Basic authentication"),
 		berth.String("password", &c.password).Secret().Describe("password for Basic authentication"),
+		berth.String("replace", &c.replace).OneOf(replaceByMove, replaceByPut).
+			Describe("what replaces a file in one step on this server: move, a MOVE with Overwrite (the default), or put, a PUT, as on Apache's mod_dav"),
+		berth.Bool("confirm", &c.confirm).
+			Describe("ask for the ETag again after each GET, for servers that may send one file under the length of another, as Apache does; the default is false"),
 	}
 }
 
-const abilities = berth.AbilityMove | berth.AbilityMoveTree | berth.AbilityCopy | berth.AbilityDeleteTree
+const abilities = berth.AbilityMove | berth.AbilityMoveTree | berth.AbilityCopy | berth.AbilityDeleteTree | berth.AbilityIdempotent
 
 // Manifest describes the driver.
 func Manifest() berth.Manifest {
@@ -52,7 +64,7 @@ func Open(_ *berth.Call, parameters []byte) (berth.Driver, berth.Abilities, int6
 }
 
 func newDriver(c *config) (*driver, error) {
-	d := &driver{}
+	d := &driver{putReplaces: c.replace == replaceByPut, confirm: c.confirm, wantContent: wantContent}
 	scheme, rest, ok := strings.Cut(c.endpoint, "://")
 	if !ok || scheme != "http" && scheme != "https" {
 		return nil, badEndpoint("must begin with http:// or https://")
@@ -80,6 +92,9 @@ func newDriver(c *config) (*driver, error) {
 	case c.password != "":
 		return nil, berth.NewError(berth.KindInvalidArgument, `parameter "password" needs "username"`)
 	}
+	if d.confirm {
+		d.wantContent = wantConfirmed
+	}
 	d.propfindSelf, d.propfindBelow = d.propfindTemplate("0"), d.propfindTemplate("1")
 	d.putFile = berth.NewTemplate(*d.authorized(&berth.Request{
 		Method: "PUT", URL: d.base, Headers: []string{"Content-Type", "application/octet-stream"}, Want: wantFailure,
@@ -88,7 +103,7 @@ func newDriver(c *config) (*driver, error) {
 		Method: "MOVE", URL: d.base, Want: wantFailure,
 		Headers: append(d.authorized(&berth.Request{}).Headers, "Overwrite", "F", "Destination", ""),
 	})
-	d.get = berth.NewTemplate(*d.authorized(&berth.Request{Method: "GET", URL: d.base, Want: wantContent}))
+	d.get = berth.NewTemplate(*d.authorized(&berth.Request{Method: "GET", URL: d.base, Want: d.wantContent}))
 	return d, nil
 }
 

@@ -19,12 +19,21 @@
 //     again a few times; none of these can do harm twice.
 //   - PROPFIND asks for the three properties it uses, by name, with Depth 0 or 1, never infinity.
 //
-// What no driver can add: on a server that replaces a file in two steps, such as Apache's mod_dav, a reader
-// meets neither the old nor the new content for a moment, or one under the length of the other.
+// Servers that replace a file in two steps when it is the target of a MOVE, such as Apache's mod_dav, are met by two parameters:
+//
+//   - "replace: put" says that a PUT writes beside its target and replaces it when all has come. Content is then put
+//     where it belongs at once, and a Move onto a file is GET, PUT and DELETE; nothing is ever "Overwrite: T".
+//   - "confirm: true" is for servers that look at a file, take its length, and then open it: somebody may have replaced
+//     it in between. A GET's answer then counts only if a HEAD after it has the same ETag; otherwise it is
+//     asked again. ETags that tell two files of one length and one clock tick apart make that
+//     certain: "FileETag INode MTime Size" on Apache.
+//
+// Without them a reader on such a server meets neither the old nor the new content for a moment, or one under the length of
+// the other.
 //
 // What it costs: a put of a new file is PUT, PROPFIND and MOVE, and over an existing file three
-// requests more. Uploads of several parts are segments beside the target which the last
-// step joins by sending them all to the server again, because WebDAV cannot concatenate: 1 GiB
+// requests more; with "replace: put" it is PUT alone, and with "confirm" a read is GET and HEAD. Uploads of
+// several parts are segments beside the target which the last step joins by sending them all to the server again, because WebDAV cannot concatenate: 1 GiB
 // then crosses the network three times. A PROPFIND of a directory answers whole, so the pages of a listing
 // are cut from one answer while the same instance is asked, and from a new one otherwise.
 package webdav

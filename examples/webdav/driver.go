@@ -13,11 +13,14 @@ type driver struct {
 	root          string // the collection's path on the server, unescaped, "" or beginning with a slash
 	base          string // the collection's URL, without a slash at its end
 	authorization string
+	putReplaces   bool // a PUT replaces a file in one step, a MOVE does not
+	confirm       bool // a GET's answer counts only when the file is still the same afterwards
 	snapshots     snapshots
 	shapes        shapes
 
 	// What is asked all the time, below base.
 	propfindSelf, propfindBelow, get, putFile, moveFile *berth.Template
+	wantContent                                         []string // the headers of a GET
 }
 
 // lockedPauses are how long the driver waits for a lock: some servers lock a path for the time of each

@@ -101,6 +101,9 @@ func (d *driver) move(c *berth.Call, source, dest string, r resource) (uncertain
 			if overwrite, err = d.mayReplace(c, dest); err != nil {
 				return false, err
 			}
+			if overwrite == "T" && d.putReplaces && !r.dir {
+				return false, d.moveByPut(c, source, dest)
+			}
 		case resp.Status == 423 && attempt < lockedAttempts:
 			if err := pause(c, attempt); err != nil {
 				return false, err

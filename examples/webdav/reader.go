@@ -33,14 +33,23 @@ func (d *driver) read(c *berth.Call, path string, offset, length int64, resp *be
 		}
 		content, failure := d.content(c, path, resp, offset, length)
 		if failure == nil && content.Body != nil {
-			return content, nil
+			if !d.confirm {
+				return content, nil
+			}
+			if failure = d.confirmed(c, path, resp); failure == nil {
+				return content, nil
+			}
 		}
 		resp.Close()
-		if failure != errContradicted {
-			return content, failure
-		}
-		if attempt == readAttempts {
-			return content, statusError("GET", resp)
+		switch {
+		case failure == errReplaced && attempt < confirmAttempts:
+			if err := pause(c, min(attempt-1, confirmSlowest)); err != nil {
+				return berth.Content{}, err
+			}
+		case failure != errContradicted:
+			return berth.Content{}, failure
+		case attempt >= readAttempts:
+			return berth.Content{}, statusError("GET", resp)
 		}
 		resp, err = d.askRange(c, path, offset, length)
 	}
@@ -48,7 +57,7 @@ func (d *driver) read(c *berth.Call, path string, offset, length int64, resp *be
 
 // askRange sends a GET for a range.
 func (d *driver) askRange(c *berth.Call, path string, offset, length int64) (*berth.Response, error) {
-	r := &berth.Request{Method: "GET", URL: d.url(path), Want: wantContent}
+	r := &berth.Request{Method: "GET", URL: d.url(path), Want: d.wantContent}
 	if offset > 0 || length > 0 {
 		r.Headers = []string{"Range", rangeOf(offset, length)}
 	}

@@ -180,15 +180,17 @@ func TestBasicAuthentication(t *testing.T) {
 
 func TestBadParameters(t *testing.T) {
 	for params, want := range map[string]string{
-		`{}`:                                       `"endpoint" is missing`,
-		`{"endpoint":"ftp://x"}`:                   `must begin with http`,
-		`{"endpoint":"http://"}`:                   `must name a host`,
-		`{"endpoint":"http://u:hunter2@h/"}`:       `without user or password`,
-		`{"endpoint":"http://h/?hunter2"}`:         `without query`,
-		`{"endpoint":"http://h/%zz"}`:              `percent escape`,
-		`{"endpoint":"http://h","password":"x"}`:   `needs "username"`,
-		`{"endpoint":"http://h","username":"a:b"}`: `colon`,
-		`{"endpoint":"http://h","rootdir":"/"}`:    `unknown parameter "rootdir"; there are: endpoint, username, password`,
+		`{}`:                                        `"endpoint" is missing`,
+		`{"endpoint":"ftp://x"}`:                    `must begin with http`,
+		`{"endpoint":"http://"}`:                    `must name a host`,
+		`{"endpoint":"http://u:hunter2@h/"}`:        `without user or password`,
+		`{"endpoint":"http://h/?hunter2"}`:          `without query`,
+		`{"endpoint":"http://h/%zz"}`:               `percent escape`,
+		`{"endpoint":"http://h","password":"x"}`:    `needs "username"`,
+		`{"endpoint":"http://h","username":"a:b"}`:  `colon`,
+		`{"endpoint":"http://h","rootdir":"/"}`:     `unknown parameter "rootdir"; there are: endpoint, username, password, replace, confirm`,
+		`{"endpoint":"http://h","replace":"copy"}`:  `"replace" must be one of move, put`,
+		`{"endpoint":"http://h","confirm":"maybe"}`: `"confirm" must be true or false`,
 	} {
 		_, _, _, err := Open(nil, []byte(params))
 		if err == nil || berth.KindOf(err) != berth.KindInvalidArgument || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {

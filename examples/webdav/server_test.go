@@ -44,6 +44,8 @@ type style struct {
 	noLength     bool   // no getcontentlength
 	escapeAll    bool   // every byte of a name is escaped
 	redirectDirs bool   // collections without a slash answer 301
+	putReplaces  bool   // a PUT is atomic, and a MOVE onto a file is not
+	etags        bool   // files have ETags
 }
 
 var fixedTime = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -174,6 +176,9 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/octet-stream")
+		if s.style.etags {
+			w.Header().Set("ETag", etag(string(n.content)))
+		}
 		http.ServeContent(w, r, "", n.modTime, strings.NewReader(string(n.content)))
 	case "DELETE":
 		if n == nil {
@@ -204,16 +209,22 @@ func (s *server) hasParent(p string) bool {
 }
 
 func (s *server) store(p string, body []byte) int {
-	s.require(strings.Contains(p, "~put-"), "PUT to %s, which readers may see growing", p)
+	s.require(strings.Contains(p, "~put-") != s.style.putReplaces, "PUT to %s: private names are for servers whose PUT shows its target growing, and needed there", p)
 	if n := s.nodes[p]; n != nil && n.dir {
 		return 405
 	}
 	if !s.hasParent(p) {
 		return 409
 	}
+	status := 201
+	if s.nodes[p] != nil {
+		status = 204
+	}
 	s.nodes[p] = &node{content: body, modTime: fixedTime}
-	return 201
+	return status
 }
+
+func etag(content string) string { return fmt.Sprintf("%q", fmt.Sprintf("%x", content)) }
 
 func (s *server) remove(p string) {
 	for q := range s.nodes {
@@ -246,6 +257,7 @@ func (s *server) transfer(r *http.Request, p string, n *node) int {
 	case there != nil && overwrite == "F":
 		return 412
 	}
+	s.require(there == nil || n.dir || !s.style.putReplaces, "%s onto the file %s, which nobody can read meanwhile", r.Method, dest)
 	s.require(there == nil || !there.dir, "%s onto the collection %s, which is then deleted", r.Method, dest)
 	s.remove(dest)
 	for q, m := range s.nodes {

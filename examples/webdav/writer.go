@@ -13,7 +13,7 @@ const largeBody = 64 << 10
 // putAttempts bound how often a put begins again because its directory was deleted under it.
 const putAttempts = 8
 
-// Put implements berth.Driver: PUT to a private name, a look at what arrived, MOVE. When somebody deletes the
+// Put implements berth.Driver: PUT to a private name, a look at what arrived, MOVE; or a PUT alone. When somebody deletes the
 // directory meanwhile, temporary file and all, it begins again: the deletion came first.
 func (d *driver) Put(c *berth.Call, path string, body *berth.Stream) error {
 	for attempt := 1; ; attempt++ {
@@ -28,6 +28,9 @@ func (d *driver) Put(c *berth.Call, path string, body *berth.Stream) error {
 }
 
 func (d *driver) put(c *berth.Call, path string, body *berth.Stream) error {
+	if d.putReplaces {
+		return d.putOnto(c, path, body)
+	}
 	dir, _ := parent(path)
 	temporary := temporaryIn(c, dir)
 	if err := d.upload(c, dir, temporary, body); err != nil {

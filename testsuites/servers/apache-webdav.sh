@@ -26,6 +26,7 @@ LoadModule dav_fs_module $modules/mod_dav_fs.so
 $owner
 DavLockDB "$dir/state/lock"
 DocumentRoot "$dir/root"
+FileETag INode MTime Size
 KeepAlive On
 MaxKeepAliveRequests 0
 <Directory "$dir/root">

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"sync"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 )
@@ -18,6 +19,7 @@ type derived struct {
 	b            storagedriver.Backend
 	capabilities storagedriver.Capabilities
 	path, dir    string
+	timeout      time.Duration // of what runs detached from the caller's context
 	rank         rank
 	upload       string
 	resumed      []segment // the chain this writer continues
@@ -31,9 +33,9 @@ type derived struct {
 // privateDir is where the segments of the upload to path are.
 func privateDir(path string) string { return path + storagedriver.PrivateMark }
 
-func openDerived(ctx context.Context, b storagedriver.Backend, path string, append bool) (*derived, storagedriver.Upload, error) {
+func openDerived(ctx context.Context, b storagedriver.Backend, path string, append bool, o Options) (*derived, storagedriver.Upload, error) {
 	d := &derived{
-		b: b, capabilities: b.Capabilities(), path: path, dir: privateDir(path),
+		b: b, capabilities: b.Capabilities(), path: path, dir: privateDir(path), timeout: o.SuspendTimeout,
 		rank: rank{generation: 1, writer: nonce()}, known: map[string]bool{}, attempted: map[string]bool{},
 	}
 	d.upload = d.rank.writer

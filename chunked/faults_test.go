@@ -255,3 +255,45 @@ func TestCleaningUpMayFail(t *testing.T) {
 		clean(t, m, o)
 	})
 }
+
+// TestSizeAfterACancelThatNobodyAnswersIsNotTooMuch removes the beginning of an upload, and then
+// answers nothing: what is left is unknown, and must not be taken for more than there is.
+func TestSizeAfterACancelThatNobodyAnswersIsNotTooMuch(t *testing.T) {
+	for name, newBackend := range backends {
+		synctest.Test(t, func(t *testing.T) {
+			m, o := newBackend(), options()
+			w := openWriter(t, m, false, o)
+			write(t, w, unique(40))
+			ok(t, "Close", w.Close())
+			w = openWriter(t, m, true, o)
+			var down atomic.Bool
+			m.After = func(_ context.Context, op, _ string) error {
+				if op == "Delete" || op == "DeleteTree" || op == "CancelUpload" {
+					down.Store(true)
+				}
+				if down.Load() {
+					return storagedriver.NewError(storagedriver.KindUnavailable, "gone away")
+				}
+				return nil
+			}
+			m.Before = func(context.Context, string, string) error {
+				if down.Load() {
+					return storagedriver.NewError(storagedriver.KindUnavailable, "gone away")
+				}
+				return nil
+			}
+			if err := w.Cancel(t.Context()); err == nil {
+				t.Fatalf("%s: Cancel while the backend goes away: no error", name)
+			}
+			said := w.Size()
+			m.Before, m.After = nil, nil
+			next := openWriter(t, m, true, o)
+			if next.Size() < said {
+				t.Errorf("%s: Size after a Cancel that failed is %d, and %d bytes are left", name, said, next.Size())
+			}
+			ok(t, "Close", next.Close())
+			ok(t, "Cancel once more", w.Cancel(t.Context()))
+			clean(t, m, o)
+		})
+	}
+}

@@ -25,15 +25,17 @@ func (d *derived) commit(ctx context.Context, _ string, receipts *storagedriver.
 	}
 	moved, err := d.join(ctx, receipts, last)
 	if err != nil {
-		if storagedriver.KindOf(err) == storagedriver.KindNotFound {
-			if _, again := d.check(ctx, receipts, d.wrote()); again != nil {
+		// A segment that another's commit removed while it was read fails the put in words of the
+		// backend's own. After a move it says nothing that the segment is gone.
+		if storagedriver.KindOf(err) == storagedriver.KindNotFound || moved == "" {
+			if _, again := d.check(ctx, receipts, d.wrote()); storagedriver.KindOf(again) == storagedriver.KindConflict {
 				return again
 			}
 		}
 		return err
 	}
 	// Whatever else was there has lost, or this commit would have been refused.
-	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), SuspendTimeout)
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
 	defer cancel()
 	_ = d.remove(detached, now.names, moved) // the content is committed whatever becomes of this
 	return nil
@@ -73,7 +75,7 @@ func (d *derived) move(ctx context.Context, source string, size int64) error {
 	if err == nil || storagedriver.KindOf(err) == storagedriver.KindInvalidPath {
 		return err
 	}
-	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), SuspendTimeout)
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
 	defer cancel()
 	if _, gone := d.b.Stat(detached, source); storagedriver.KindOf(gone) != storagedriver.KindNotFound {
 		return err

@@ -44,8 +44,9 @@ type Options struct {
 	PartSize int64
 	// Parallel is how many parts of one writer may be in flight; 0 is DefaultParallel.
 	Parallel int
-
-	suspendTimeout time.Duration
+	// SuspendTimeout bounds what runs detached from the caller's context; 0 is the constant
+	// SuspendTimeout.
+	SuspendTimeout time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -58,8 +59,8 @@ func (o Options) withDefaults() Options {
 	if o.Parallel <= 0 {
 		o.Parallel = DefaultParallel
 	}
-	if o.suspendTimeout <= 0 {
-		o.suspendTimeout = SuspendTimeout
+	if o.SuspendTimeout <= 0 {
+		o.SuspendTimeout = SuspendTimeout
 	}
 	return o
 }
@@ -90,7 +91,7 @@ func Open(ctx context.Context, b storagedriver.Backend, path string, append bool
 		}
 		return newWriter(ctx, &native{b: b, path: path}, upload, capabilities.MaxObject, o)
 	}
-	d, upload, err := openDerived(ctx, b, path, append)
+	d, upload, err := openDerived(ctx, b, path, append, o)
 	if err != nil {
 		return nil, err
 	}

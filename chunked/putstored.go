@@ -26,7 +26,7 @@ func PutStored(ctx context.Context, b storagedriver.Backend, path string, source
 	for i, s := range sources {
 		watched[i] = watchedSource{s, &refused}
 	}
-	err := b.Put(ctx, path, storagedriver.JoinSources(watched...))
+	err := b.Put(storagedriver.WithSourceReads(ctx, 1), path, storagedriver.JoinSources(watched...))
 	if err == nil || !refused.Load() || ctx.Err() != nil {
 		return err
 	}
@@ -54,6 +54,7 @@ func (s watchedSource) Open(ctx context.Context) (io.ReadCloser, error) {
 }
 
 func putOpened(ctx context.Context, b storagedriver.Backend, path string, sources []storagedriver.Source) error {
+	ctx = storagedriver.WithSourceReads(ctx, len(sources))
 	opened := make([]storagedriver.Source, 0, len(sources))
 	defer func() {
 		for _, s := range opened {

@@ -39,10 +39,10 @@ func (w *Writer) close() {
 // what the next open will report.
 func (w *Writer) suspend() error {
 	detached := context.WithoutCancel(w.ctx)
-	ctx, cancel := context.WithTimeout(detached, w.options.suspendTimeout)
+	ctx, cancel := context.WithTimeout(detached, w.options.SuspendTimeout)
 	defer cancel()
 	// A quarter of the time is kept for recording what the parts have become.
-	partsCtx, cancelParts := context.WithTimeout(ctx, w.options.suspendTimeout*3/4)
+	partsCtx, cancelParts := context.WithTimeout(ctx, w.options.SuspendTimeout*3/4)
 	defer cancelParts()
 	unhook := context.AfterFunc(partsCtx, w.parts.stop)
 	defer unhook()
@@ -60,10 +60,10 @@ func (w *Writer) suspend() error {
 		_ = w.parts.wait(context.Background())
 	}
 	if err != nil && partsCtx.Err() != nil {
-		err = storagedriver.Errorf(storagedriver.KindDeadline, "what was accepted was not stored within %v of suspending: %w", w.options.suspendTimeout*3/4, err)
+		err = storagedriver.Errorf(storagedriver.KindDeadline, "what was accepted was not stored within %v of suspending: %w", w.options.SuspendTimeout*3/4, err)
 	}
 	if err = w.record(ctx, tail, err); err != nil {
-		w.settle(detached)
+		w.settle(detached, w.proto.stored(w.openSize, unbroken(w.parts.receipts)))
 	}
 	return err
 }
@@ -104,16 +104,17 @@ func (w *Writer) record(ctx context.Context, tail []byte, partErr error) error {
 	return w.proto.suspend(ctx, w.token, w.parts.receipts, body)
 }
 
-// settle sets the size to what the next open will report, after a suspend that failed.
-func (w *Writer) settle(detached context.Context) {
-	ctx, cancel := context.WithTimeout(detached, w.options.suspendTimeout/4)
+// settle sets the size to what the next open will report, after a suspend or a cancel that failed. Where the
+// backend does not answer that either, it is guess, which must not be more.
+func (w *Writer) settle(detached context.Context, guess int64) {
+	ctx, cancel := context.WithTimeout(detached, w.options.SuspendTimeout/4)
 	defer cancel()
 	size, err := w.proto.durable(ctx)
 	for n := 1; err != nil && repeatable(err) && pause(ctx, n, err); n++ {
 		size, err = w.proto.durable(ctx)
 	}
 	if err != nil {
-		size = w.proto.stored(w.openSize, unbroken(w.parts.receipts))
+		size = guess
 	}
 	w.size = size
 }

@@ -219,7 +219,7 @@ func (w *Writer) Cancel(ctx context.Context) error {
 		w.finish()
 	}
 	if err := w.proto.cancel(ctx, w.token); err != nil {
-		w.settle(context.WithoutCancel(ctx))
+		w.settle(context.WithoutCancel(ctx), 0) // any part of it may have been removed
 		return err
 	}
 	w.state, w.size = cancelled, 0

@@ -3,6 +3,7 @@ package layers
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/chunked"
@@ -38,6 +39,13 @@ func WithPartSize(bytes int64) Option {
 // chunked.DefaultParallel.
 func WithParallel(parts int) Option {
 	return func(g *gate) { g.writers.Parallel = parts }
+}
+
+// WithSuspendTimeout bounds what a writer does detached from its caller's context, which is to
+// suspend what it accepted and to clean up after a commit, instead of chunked.SuspendTimeout.
+// Not above 0 is the default.
+func WithSuspendTimeout(timeout time.Duration) Option {
+	return func(g *gate) { g.writers.SuspendTimeout = max(timeout, 0) }
 }
 
 var _ storagedriver.StorageDriver = (*gate)(nil)

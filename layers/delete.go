@@ -41,15 +41,27 @@ func (g *gate) deleteTree(ctx context.Context, path string, dir bool) error {
 	if g.has(storagedriver.AbilityDeleteTree) {
 		return g.b.DeleteTree(ctx, path)
 	}
+	if dir {
+		return g.deleteDir(ctx, path)
+	}
 	if err := g.deleteBelow(ctx, path); err != nil {
 		return err
 	}
-	err := g.b.Delete(ctx, path)
-	if dir {
-		// A directory may have gone with the last file in it.
-		err = unlessMissing(err)
+	return g.b.Delete(ctx, path)
+}
+
+// deleteDir removes the directory at path and everything below it. A directory may go with the last file in
+// it, and a writer that goes on meanwhile may store another part there: then it is emptied again.
+func (g *gate) deleteDir(ctx context.Context, path string) error {
+	for n := 1; ; n++ {
+		if err := g.deleteBelow(ctx, path); err != nil {
+			return err
+		}
+		err := unlessMissing(g.b.Delete(ctx, path))
+		if err == nil || n == emptyAttempts || ctx.Err() != nil {
+			return err
+		}
 	}
-	return err
 }
 
 func (g *gate) deleteBelow(ctx context.Context, path string) error {
@@ -59,9 +71,17 @@ func (g *gate) deleteBelow(ctx context.Context, path string) error {
 	}
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(treeParallel)
-	for _, e := range entries {
+	for i, e := range entries {
 		child := storagedriver.JoinPath(path, e.Name)
-		if !e.Dir {
+		switch {
+		case e.Dir:
+		case i == 0 && storagedriver.IsPrivate(path):
+			// Alone, and before the others: without its first segment an upload is none any more, even if the rest
+			// has to stay, and does not come back shorter.
+			if err := unlessMissing(g.b.Delete(ctx, child)); err != nil {
+				return err
+			}
+		default:
 			group.Go(func() error { return unlessMissing(g.b.Delete(inner, child)) })
 		}
 	}
@@ -73,15 +93,16 @@ func (g *gate) deleteBelow(ctx context.Context, path string) error {
 			continue
 		}
 		child := storagedriver.JoinPath(path, e.Name)
-		if err := g.deleteBelow(ctx, child); err != nil {
-			return err
-		}
-		if err := unlessMissing(g.b.Delete(ctx, child)); err != nil {
+		if err := g.deleteDir(ctx, child); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// emptyAttempts is how often a directory is emptied before it counts as one that cannot be removed: once more than
+// a writer has parts in flight by default.
+const emptyAttempts = chunked.DefaultParallel + 1
 
 func unlessMissing(err error) error {
 	if storagedriver.KindOf(err) == storagedriver.KindNotFound {

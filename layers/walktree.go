@@ -17,7 +17,7 @@ func (w *walk) tree() error {
 	case ok:
 		after = strings.TrimSuffix(rel, "/")
 	case w.start > below:
-		return w.gate.isDirectory(w.ctx, w.root) // everything comes before the hint
+		return w.hasTree() // everything comes before the hint
 	}
 	t := &treeWalk{walk: w, below: below}
 	for again := true; again; {
@@ -28,9 +28,23 @@ func (w *walk) tree() error {
 		after = t.skip + storagedriver.PrivateMark // no public name below t.skip sorts after it
 	}
 	if !t.any {
-		return w.gate.isDirectory(w.ctx, w.root)
+		return w.hasTree()
 	}
 	return nil
+}
+
+// hasTree returns KindNotFound unless there is a directory at the root of the walk, of which nothing was listed
+// that comes after the hint. With files under files a Stat says nothing of what is below a file.
+func (w *walk) hasTree() error {
+	err := w.gate.isDirectory(w.ctx, w.root)
+	if err == nil || w.start == "" || !w.gate.has(storagedriver.AbilityFilesUnderFiles) || unlessMissing(err) != nil {
+		return err
+	}
+	entries, listErr := w.gate.treePager(w.root, "").next(w.ctx)
+	if listErr != nil || len(entries) > 0 {
+		return listErr
+	}
+	return err
 }
 
 type treeWalk struct {

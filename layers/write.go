@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/berth-dev/storagedriver"
@@ -55,7 +56,8 @@ func (w *writer) Close() error {
 	if err == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), chunked.SuspendTimeout/4)
+	timeout := cmp.Or(w.gate.writers.SuspendTimeout, chunked.SuspendTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), timeout/4)
 	defer cancel()
 	return w.wrap(ctx, "Close", err)
 }

@@ -284,7 +284,7 @@ func (s *stored) Close() error {
 	return nil
 }
 
-// receive reads a body as a server does, and checks its length.
+// receive reads a body as a server does, and refuses one of another length than was said.
 func (m *Memory) receive(ctx context.Context, source storagedriver.Source) ([]byte, error) {
 	body, err := source.Open(ctx)
 	if err != nil {
@@ -296,6 +296,7 @@ func (m *Memory) receive(ctx context.Context, source storagedriver.Source) ([]by
 	}
 	if err == nil && int64(len(data)) != source.Size() {
 		m.Breach("a body of %d bytes was said to have %d", len(data), source.Size())
+		err = storagedriver.Errorf(storagedriver.KindCorrupt, "a body of %d bytes was said to have %d", len(data), source.Size())
 	}
 	return data, err
 }

@@ -123,7 +123,9 @@ func (m *Memory) PutPart(ctx context.Context, token string, part storagedriver.P
 		case l.Sequential && x.parts[part.Number-1] == nil && part.Number > 1:
 			m.breach("part %d before the one before it", part.Number)
 		}
-		m.checkDigests(part, data)
+		if err := m.checkDigests(part, data); err != nil {
+			return err
+		}
 		x.parts[part.Number] = data
 		receipt = fmt.Appendf(nil, "%d@%d:%x", part.Number, part.Offset, sha256.Sum256(data))
 		return nil
@@ -142,7 +144,7 @@ func (m *Memory) enter(token string, n int) {
 	}
 }
 
-func (m *Memory) checkDigests(part storagedriver.Part, data []byte) {
+func (m *Memory) checkDigests(part storagedriver.Part, data []byte) error {
 	want := map[string][]byte{}
 	for _, name := range m.Limits.Digests {
 		switch name {
@@ -158,7 +160,9 @@ func (m *Memory) checkDigests(part storagedriver.Part, data []byte) {
 	}
 	if !maps.EqualFunc(want, part.Digests, bytes.Equal) {
 		m.breach("part %d with the digests %x, not %x", part.Number, part.Digests, want)
+		return storagedriver.Errorf(storagedriver.KindCorrupt, "part %d does not have its digests", part.Number)
 	}
+	return nil
 }
 
 // assemble checks receipts against the parts and returns the content. m.mu is held.

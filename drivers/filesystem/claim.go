@@ -48,7 +48,7 @@ func (d *Driver) claim(ctx context.Context, t token, offset int64) (*claim, erro
 func (c *claim) close() {
 	if c.fresh {
 		_ = c.d.root.Remove(c.name)
-		_ = rmdir(c.d.root, uploadDir(c.t.path))
+		_ = c.d.rmdir(uploadDir(c.t.path))
 	}
 	if c.f != nil {
 		_ = c.f.Close() // and the lock is gone
@@ -110,7 +110,7 @@ func (c *claim) continueOwn(ctx context.Context, own state) error {
 	if err := c.rename(state{c.t.session, c.at, c.at}); err != nil {
 		return err
 	}
-	if err := c.d.syncDir(uploadDir(c.t.path)); err != nil {
+	if err := c.d.root.syncDir(uploadDir(c.t.path)); err != nil {
 		return classify(err, writing)
 	}
 	return c.cut()
@@ -127,7 +127,7 @@ func (c *claim) take(ctx context.Context, s state) error {
 	}
 	defer c.d.leave()
 	// While this one waited for the lock, its holder may have gone on or ended the upload.
-	if !c.d.isNamed(c.f, c.name) {
+	if !c.d.root.isNamed(c.f, c.name) {
 		return overtaken()
 	}
 	there, err := c.f.Stat()
@@ -163,7 +163,7 @@ func (c *claim) begin(ctx context.Context) error {
 		return err
 	}
 	defer c.d.leave()
-	if !c.d.isNamed(c.f, c.name) {
+	if !c.d.root.isNamed(c.f, c.name) {
 		return busy("an earlier attempt at this part has just ended")
 	}
 	c.fresh = true
@@ -251,8 +251,9 @@ func (c *claim) fill(ctx context.Context, body storagedriver.Source) error {
 	return err
 }
 
-// append writes a part where the file ends and makes it durable, and then the name that says so.
-// After an error the name says what it said before.
+// append writes a part where the file ends and makes it durable, and then gives the file the name
+// that says so, which suspend makes durable. After an error, or a loss of power before that, the name says what
+// it said before.
 func (c *claim) append(ctx context.Context, body storagedriver.Source) error {
 	if err := c.fill(ctx, body); err != nil {
 		return err
@@ -261,13 +262,23 @@ func (c *claim) append(ctx context.Context, body storagedriver.Source) error {
 		return err
 	}
 	defer c.d.leave()
-	if err := c.f.Sync(); err != nil {
+	if err := c.d.root.syncFile(c.f, c.name); err != nil {
 		return classify(err, writing)
 	}
-	if err := c.rename(state{c.t.session, c.at, c.at + body.Size()}); err != nil {
+	return c.rename(state{c.t.session, c.at, c.at + body.Size()})
+}
+
+// suspend makes the name durable that says how much there is.
+func (c *claim) suspend(ctx context.Context) error {
+	if c.pending {
+		return nil // there is no file
+	}
+	if err := c.d.enter(ctx); err != nil {
 		return err
 	}
-	return classify(c.d.syncDir(uploadDir(c.t.path)), writing)
+	defer c.d.leave()
+	dir := uploadDir(c.t.path)
+	return classify(c.d.settle(nil, "", dir, false, dir), writing)
 }
 
 // rename gives the file the name of s. A slot is held.
@@ -299,7 +310,7 @@ func (c *claim) commit(ctx context.Context, last storagedriver.Source) error {
 		return err
 	}
 	defer c.d.leave()
-	if err := c.f.Sync(); err != nil {
+	if err := c.d.settle(c.f, c.name, parent(rel(c.t.path)), false); err != nil {
 		return classify(err, writing)
 	}
 	err := c.d.place(ctx, c.name, rel(c.t.path))
@@ -312,9 +323,10 @@ func (c *claim) commit(ctx context.Context, last storagedriver.Source) error {
 	c.fresh = false
 	// The new name is durable before anything of the old one is.
 	dir := uploadDir(c.t.path)
-	if err := c.d.syncDir(parent(dir)); err != nil {
+	if err := c.d.root.syncDir(parent(dir)); err != nil {
 		return classify(err, writing)
 	}
+	// What of the old name comes back is an empty directory.
 	c.d.sweep(dir)
 	return nil
 }
@@ -334,7 +346,7 @@ func (d *Driver) sweep(dir string) {
 			}
 		}
 	}
-	_ = rmdir(d.root, dir)
+	_ = d.rmdir(dir)
 }
 
 func overtaken() error { return conflict("another writer has gone on with the upload, or ended it") }

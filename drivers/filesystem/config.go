@@ -2,6 +2,7 @@ package filesystem
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 
@@ -30,6 +31,33 @@ type Config struct {
 	// MaxThreads bounds the calls that use the file system at one time, each of which may
 	// hold a thread of the operating system.
 	MaxThreads int64 `parameter:"maxthreads"`
+	// Fsync says what survives a loss of power; "" is FsyncFull.
+	Fsync Fsync `parameter:"fsync"`
+}
+
+// Fsync is what a driver does for a loss of power. A crash of the process costs nothing with either.
+type Fsync string
+
+// The values of Fsync.
+const (
+	// FsyncFull: what a call has stored or deleted is so after a loss of power.
+	FsyncFull Fsync = "full"
+	// FsyncOff: nothing is synced. A loss of power may undo what was stored or deleted in the last seconds
+	// (some 30 with Linux's defaults) and leave objects and suspended uploads empty, shortened or with zeros in them.
+	FsyncOff Fsync = "off"
+)
+
+// UnmarshalText implements encoding.TextUnmarshaler. YAML reads an off without quotes as false.
+func (f *Fsync) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "full", "true":
+		*f = FsyncFull
+	case "off", "false":
+		*f = FsyncOff
+	default:
+		return errors.New(`must be "full" or "off"`)
+	}
+	return nil
 }
 
 var _ storagedriver.OpenFunc = Open
@@ -56,10 +84,15 @@ func New(ctx context.Context, config Config) (*Driver, error) {
 	if config.RootDirectory == "" {
 		return nil, storagedriver.NewError(storagedriver.KindInvalidArgument, `parameter "rootdirectory" must name a directory`)
 	}
+	switch config.Fsync {
+	case "", FsyncFull, FsyncOff:
+	default:
+		return nil, storagedriver.NewError(storagedriver.KindInvalidArgument, `parameter "fsync" must be "full" or "off"`)
+	}
 	if err := os.MkdirAll(config.RootDirectory, dirMode); err != nil {
 		return nil, rootError(err)
 	}
-	root, err := os.OpenRoot(config.RootDirectory)
+	root, err := openTree(config.RootDirectory, config.Fsync != FsyncOff)
 	if err != nil {
 		return nil, rootError(err)
 	}

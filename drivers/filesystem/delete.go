@@ -15,7 +15,15 @@ func (d *Driver) Delete(ctx context.Context, path string) error {
 	if path == "/" {
 		return isDirectory()
 	}
-	return classify(d.root.Remove(rel(path)), reading)
+	return classify(d.remove(rel(path)), reading)
+}
+
+// remove removes a file or an empty directory, durably.
+func (d *Driver) remove(name string) error {
+	if err := d.root.Remove(name); err != nil {
+		return err
+	}
+	return d.root.syncDir(parent(name))
 }
 
 // DeleteTree implements Backend. What others store below path meanwhile may remain.
@@ -29,9 +37,13 @@ func (d *Driver) DeleteTree(ctx context.Context, path string) error {
 	case err != nil:
 		return classify(err, reading)
 	case !info.IsDir():
-		return classify(d.root.Remove(rel(path)), reading)
+		return classify(d.remove(rel(path)), reading)
 	}
-	return classify(d.removeTree(ctx, rel(path)), reading)
+	if err := d.removeTree(ctx, rel(path)); err != nil {
+		return classify(err, reading)
+	}
+	// What was in the directory is gone with its name.
+	return classify(d.root.syncDir(parent(rel(path))), reading)
 }
 
 // removeTree removes the directory and all below it. The root directory itself stays.
@@ -40,7 +52,7 @@ func (d *Driver) removeTree(ctx context.Context, dir string) error {
 		if err := d.removeChildren(ctx, dir); err != nil || dir == "." {
 			return err
 		}
-		err := rmdir(d.root, dir)
+		err := d.rmdir(dir)
 		if err == nil || isMissing(err) {
 			return nil
 		}
@@ -67,8 +79,8 @@ func (d *Driver) removeChildren(ctx context.Context, dir string) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			name := join(dir, e.Name())
-			if e.IsDir() {
+			name := join(dir, e.name)
+			if e.dir {
 				err = d.removeTree(ctx, name)
 			} else {
 				err = d.root.Remove(name)

@@ -4,20 +4,31 @@ import (
 	"context"
 	"io"
 	"io/fs"
-	"os"
 )
 
-// batch is how many entries of a directory are in memory at one time.
+// batch is how many entries of a directory are removed between two readings of it, and looked at
+// between two looks at the context.
 const batch = 1024
 
-// readDir returns at most limit entries of a directory, in no order.
-func (d *Driver) readDir(dir string, limit int) ([]fs.DirEntry, error) {
-	f, err := d.openDir(dir)
+// dirEntry is an entry of a directory.
+type dirEntry struct {
+	name string
+	dir  bool
+}
+
+// readDir returns at most limit entries of a directory, in no order; all if limit is negative.
+func (d *Driver) readDir(dir string, limit int) (entries []dirEntry, err error) {
+	f, err := d.root.openDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	entries, err := f.ReadDir(limit)
+	defer f.close()
+	err = f.scan(func(name string, mode fs.FileMode) error {
+		if entries = append(entries, dirEntry{name, mode.IsDir()}); len(entries) == limit {
+			return io.EOF
+		}
+		return nil
+	})
 	if err == io.EOF {
 		err = nil
 	}
@@ -25,33 +36,27 @@ func (d *Driver) readDir(dir string, limit int) ([]fs.DirEntry, error) {
 }
 
 // each calls f for every entry of a directory, in no order, until it returns an error.
-func (d *Driver) each(ctx context.Context, dir string, f func(fs.DirEntry) error) error {
-	open, err := d.openDir(dir)
+func (d *Driver) each(ctx context.Context, dir string, f func(name string, mode fs.FileMode) error) error {
+	open, err := d.root.openDir(dir)
 	if err != nil {
 		return err
 	}
-	defer open.Close()
-	for {
-		entries, err := open.ReadDir(batch)
-		for _, e := range entries {
-			if err := f(e); err != nil {
+	defer open.close()
+	return eachOf(ctx, open, f)
+}
+
+// eachOf is each of a directory that is open.
+func eachOf(ctx context.Context, dir directory, f func(name string, mode fs.FileMode) error) error {
+	left := batch
+	return dir.scan(func(name string, mode fs.FileMode) error {
+		if left--; left == 0 {
+			left = batch
+			if err := ctx.Err(); err != nil {
 				return err
 			}
 		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-}
-
-func (d *Driver) openDir(dir string) (*os.File, error) {
-	return d.root.OpenFile(dir, os.O_RDONLY|openFlags, 0)
+		return f(name, mode)
+	})
 }
 
 // isHollow reports whether name is a directory and nothing is below it but directories: what
@@ -59,12 +64,12 @@ func (d *Driver) openDir(dir string) (*os.File, error) {
 func (d *Driver) isHollow(ctx context.Context, name string) (bool, error) {
 	hollow := true
 	var dirs []string
-	err := d.each(ctx, name, func(e fs.DirEntry) error {
-		if !e.IsDir() {
+	err := d.each(ctx, name, func(child string, mode fs.FileMode) error {
+		if !mode.IsDir() {
 			hollow = false
 			return io.EOF
 		}
-		dirs = append(dirs, e.Name())
+		dirs = append(dirs, child)
 		return nil
 	})
 	if err == io.EOF || isMissing(err) {
@@ -82,7 +87,7 @@ func (d *Driver) isHollow(ctx context.Context, name string) (bool, error) {
 // removeHollow removes a directory for which isHollow holds. Where others have stored something
 // since it stops.
 func (d *Driver) removeHollow(ctx context.Context, dir string) error {
-	err := rmdir(d.root, dir)
+	err := d.rmdir(dir)
 	if !isNotEmpty(err) {
 		return err
 	}
@@ -98,9 +103,9 @@ func (d *Driver) removeHollow(ctx context.Context, dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if err := d.removeHollow(ctx, join(dir, e.Name())); err != nil && !isMissing(err) {
+		if err := d.removeHollow(ctx, join(dir, e.name)); err != nil && !isMissing(err) {
 			return err
 		}
 	}
-	return rmdir(d.root, dir)
+	return d.rmdir(dir)
 }

@@ -6,12 +6,22 @@
 //
 //	rootdirectory  the directory; it is made when it does not exist   /var/lib/registry
 //	maxthreads     calls that use the file system at one time, at least 25        100
+//	fsync          full or off: what survives a loss of power                     full
 //
 // # What it owes
 //
 // An object is written to a temporary file in its directory, synced, renamed into place, and
-// the directory synced: what a call has stored survives a loss of power. What was deleted may
-// come back after one. Symbolic links are followed inside the root directory and refused
+// the directory synced, as are those that were made for it. With fsync full, what a call has stored, moved or deleted is so
+// after a loss of power, and a suspended upload has the size that Close reported; of an upload that was
+// not suspended the last parts may be lost. This holds on file systems whose renames are atomic on the disk,
+// as those with a journal are.
+//
+// With fsync off nothing is synced, and nothing is lost but by a loss of power (or a crash of the system): what
+// was stored or deleted in the seconds before it, some 30 with Linux's defaults, may be undone, and an object or suspended
+// upload from that time may be there empty, shorter or with zeros in it. A process that
+// crashes or is killed loses nothing either way.
+//
+// Symbolic links are followed inside the root directory and refused
 // when they lead out of it. Files other than regular ones, and names that are no path of a
 // store (lost+found), are not there.
 //
@@ -23,7 +33,7 @@
 //
 // The upload to /a/b lies in the directory ROOT/a/b~ as one file, to which parts are
 // appended, and which is renamed to /a/b when it is committed. Its name says which writer
-// accepted the last part and how many bytes are durable; what a killed process wrote
+// accepted the last part and how many bytes count; what a killed process wrote
 // beyond them is cut off by the next. A part is accepted by renaming the file under a lock
 // (flock) on it, so of two writers that continue one upload the first whose part is
 // accepted has it, and the other gets KindConflict. A file that distribution left unfinished

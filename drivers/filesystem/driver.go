@@ -3,7 +3,6 @@ package filesystem
 import (
 	"context"
 	"io/fs"
-	"os"
 	"strings"
 	"sync"
 
@@ -25,12 +24,13 @@ var _ storagedriver.Backend = (*Driver)(nil)
 type Driver struct {
 	storagedriver.Unimplemented
 
-	root *os.Root
+	root *tree
 	// slots holds a token for every call that is in the file system. Code of others (the
 	// body of a Put) is never run while holding one: it may call this driver.
 	slots    chan struct{}
 	buffers  sync.Pool // of *[bufferSize]byte
 	listings listings
+	fresh    freshDirs
 }
 
 // Name implements Backend.
@@ -39,7 +39,7 @@ func (*Driver) Name() string { return Name }
 // Capabilities implements Backend.
 func (*Driver) Capabilities() storagedriver.Capabilities {
 	abilities := storagedriver.AbilityCopy | storagedriver.AbilityMove | storagedriver.AbilityMoveTree |
-		storagedriver.AbilityConcat | storagedriver.AbilityDeleteTree
+		storagedriver.AbilityConcat | storagedriver.AbilityDeleteTree | storagedriver.AbilityIdempotent
 	if haveLocks {
 		abilities |= storagedriver.AbilityParts | storagedriver.AbilityAppendCommitted | storagedriver.AbilityConditional
 	}

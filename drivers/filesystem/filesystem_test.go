@@ -18,9 +18,20 @@ import (
 	"github.com/berth-dev/storagedriver/drivers/filesystem"
 )
 
+// open opens a driver that syncs nothing: most tests are not about a loss of power.
 func open(t testing.TB, root string) *filesystem.Driver {
 	t.Helper()
-	d, err := filesystem.New(t.Context(), filesystem.Config{RootDirectory: root})
+	return openWith(t, root, filesystem.FsyncOff)
+}
+
+func openDurable(t testing.TB, root string) *filesystem.Driver {
+	t.Helper()
+	return openWith(t, root, filesystem.FsyncFull)
+}
+
+func openWith(t testing.TB, root string, fsync filesystem.Fsync) *filesystem.Driver {
+	t.Helper()
+	d, err := filesystem.New(t.Context(), filesystem.Config{RootDirectory: root, Fsync: fsync})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -95,10 +106,11 @@ func TestParameters(t *testing.T) {
 		parameters map[string]any
 		want       string
 	}{
-		{map[string]any{"rootdir": root}, `unknown parameter "rootdir": allowed are maxthreads, rootdirectory`},
+		{map[string]any{"rootdir": root}, `unknown parameter "rootdir": allowed are fsync, maxthreads, rootdirectory`},
 		{map[string]any{"rootdirectory": ""}, `"rootdirectory" must name a directory`},
 		{map[string]any{"rootdirectory": file}, file},
 		{map[string]any{"rootdirectory": filepath.Join(file, "x")}, file},
+		{map[string]any{"rootdirectory": root, "fsync": "sometimes"}, `"fsync" must be "full" or "off"`},
 		{map[string]any{"rootdirectory": root, "maxthreads": "many"}, `"maxthreads" must be a whole number`},
 	} {
 		b, err := filesystem.Open(t.Context(), c.parameters)
@@ -350,6 +362,7 @@ func TestThreads(t *testing.T) {
 
 // TestPutsAndDeletesOfOneDirectory: a Put whose directory is removed under it makes it again.
 func TestPutsAndDeletesOfOneDirectory(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	d := open(t, root)
 	var wg sync.WaitGroup
@@ -391,6 +404,7 @@ func TestPutsAndDeletesOfOneDirectory(t *testing.T) {
 }
 
 func TestReadersSeeOldOrNew(t *testing.T) {
+	t.Parallel()
 	d := open(t, t.TempDir())
 	contents := [][]byte{bytes.Repeat([]byte("a"), 300_000), bytes.Repeat([]byte("b"), 200_001)}
 	put(t, d, "/f", string(contents[0]))

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -16,20 +14,8 @@ import (
 	"github.com/berth-dev/storagedriver/drivers/filesystem"
 )
 
-// childVariable makes the test binary a writer that TestKilledWriter kills: ROOT|MODE.
-const childVariable = "FILESYSTEM_TEST_CHILD"
-
-func TestMain(m *testing.M) {
-	if arg := os.Getenv(childVariable); arg != "" {
-		root, mode, _ := strings.Cut(arg, "|")
-		fmt.Println("error:", child(root, mode))
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
-
-// child does what mode says until it hangs in a body, having said so.
-func child(root, mode string) error {
+// hangingChild does what mode says until it hangs in a body, having said so.
+func hangingChild(root, mode string) error {
 	ctx := context.Background()
 	d, err := filesystem.New(ctx, filesystem.Config{RootDirectory: root})
 	if err != nil {
@@ -68,10 +54,6 @@ func (hanging) Read([]byte) (int, error) {
 }
 
 func TestKilledWriter(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		mode      string
 		committed string // at the path before
@@ -86,7 +68,7 @@ func TestKilledWriter(t *testing.T) {
 	} {
 		t.Run(c.mode, func(t *testing.T) {
 			root := t.TempDir()
-			d := open(t, root)
+			d := openDurable(t, root)
 			if c.committed != "" {
 				put(t, d, "/dir/f", c.committed)
 			}
@@ -95,7 +77,7 @@ func TestKilledWriter(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			kill(t, self, root+"|"+c.mode)
+			kill(t, root, c.mode)
 			if c.committed != "" {
 				if got := get(t, d, "/dir/f"); got != c.committed {
 					t.Errorf("the committed content is %q, want %q", got, c.committed)
@@ -128,12 +110,11 @@ func TestKilledWriter(t *testing.T) {
 }
 
 // kill runs the child until it hangs, and kills it.
-func kill(t *testing.T, self, arg string) {
+func kill(t *testing.T, root, mode string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, self)
-	cmd.Env = append(os.Environ(), childVariable+"="+arg)
+	cmd := childCommand(ctx, t, "hanging", root, mode)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

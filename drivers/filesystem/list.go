@@ -77,29 +77,33 @@ func (d *Driver) List(ctx context.Context, path, cursor string, limit int) (stor
 		limit = maxPage
 	}
 	last, l, found := d.listings.take(cursor)
+	dir, err := d.root.openDir(rel(path))
+	if cursor != "" && isMissing(err) {
+		return storagedriver.Page{}, nil // it was removed between two pages
+	}
+	if err != nil {
+		return storagedriver.Page{}, classify(err, reading)
+	}
+	defer dir.close()
 	if !found {
-		var err error
-		if l, err = d.keys(ctx, rel(path), last); err != nil {
+		if l, err = d.keys(ctx, dir, rel(path), last); err != nil {
 			return storagedriver.Page{}, classify(err, reading)
 		}
 	}
-	var page storagedriver.Page
 	keys := l.keys[:min(limit, len(l.keys))]
 	l.keys = l.keys[len(keys):]
-	page.Entries = make([]storagedriver.Entry, 0, len(keys))
-	for _, key := range keys {
-		if err := ctx.Err(); err != nil {
-			return storagedriver.Page{}, err
+	page := storagedriver.Page{Entries: make([]storagedriver.Entry, 0, len(keys))}
+	for i, key := range keys {
+		if i%batch == batch-1 && ctx.Err() != nil {
+			return storagedriver.Page{}, ctx.Err()
 		}
-		name, dir := strings.CutSuffix(key, "/")
-		info, err := d.root.Stat(join(rel(path), name))
-		if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() != dir {
-			continue // it has gone since
-		}
+		e, found, err := d.describe(dir, rel(path), key)
 		if err != nil {
 			return storagedriver.Page{}, classify(err, reading)
 		}
-		page.Entries = append(page.Entries, entry(name, info))
+		if found {
+			page.Entries = append(page.Entries, e)
+		}
 	}
 	if l.more || len(l.keys) > 0 {
 		page.Cursor = d.listings.keep(keys[len(keys)-1], l)
@@ -107,8 +111,30 @@ func (d *Driver) List(ctx context.Context, path, cursor string, limit int) (stor
 	return page, nil
 }
 
-// keys returns the first keys of a directory that follow last, at most window.
-func (d *Driver) keys(ctx context.Context, dir, last string) (listing, error) {
+// describe returns the entry with the key in the open directory dir, called name; found is false when it has gone.
+// It does not look at public directories, of which only the time is to be known that nobody asks for: a blob store has one for
+// each file. Those of uploads are as old as what was left in them.
+func (d *Driver) describe(dir directory, name, key string) (e storagedriver.Entry, found bool, err error) {
+	child, isDir := strings.CutSuffix(key, "/")
+	if isDir && !storagedriver.IsPrivate(child) {
+		return storagedriver.Entry{Name: child, Dir: true}, true, nil
+	}
+	info, err := dir.stat(child)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		info, err = d.root.Stat(join(name, child))
+	}
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() != isDir {
+		return e, false, nil
+	}
+	if err != nil {
+		return e, false, err
+	}
+	return entry(child, info), true, nil
+}
+
+// keys returns the first keys of the open directory dir, called name, that follow last, at
+// most window.
+func (d *Driver) keys(ctx context.Context, dir directory, name, last string) (listing, error) {
 	var l listing
 	cut := func() {
 		slices.Sort(l.keys)
@@ -117,8 +143,8 @@ func (d *Driver) keys(ctx context.Context, dir, last string) (listing, error) {
 			l.keys, l.more = l.keys[:window], true
 		}
 	}
-	err := d.each(ctx, dir, func(e fs.DirEntry) error {
-		if key := d.key(dir, e); key > last {
+	err := eachOf(ctx, dir, func(child string, mode fs.FileMode) error {
+		if key := d.key(name, child, mode); key > last {
 			if l.keys = append(l.keys, key); len(l.keys) == 2*window {
 				cut()
 			}
@@ -131,8 +157,7 @@ func (d *Driver) keys(ctx context.Context, dir, last string) (listing, error) {
 
 // key returns what an entry is sorted by, its name, with "/" if it is a directory; or ""
 // when it is nothing of a store.
-func (d *Driver) key(dir string, e fs.DirEntry) string {
-	name, mode := e.Name(), e.Type()
+func (d *Driver) key(dir, name string, mode fs.FileMode) string {
 	if storagedriver.ValidatePrivatePath("/"+name) != nil {
 		return ""
 	}

@@ -26,12 +26,15 @@ func (d *Driver) Move(ctx context.Context, source, dest string) error {
 		return storagedriver.NewError(storagedriver.KindInvalidPath, "a path cannot be moved to below itself")
 	}
 	for range attempts {
-		err := d.mkdirs(parent(to))
+		err := d.settle(nil, "", from, true) // or what is fresh would go under another name
+		if err == nil {
+			err = d.mkdirs(parent(to))
+		}
 		if err == nil {
 			err = d.place(ctx, from, to)
 		}
 		if err == nil {
-			return classify(errors.Join(d.syncDir(parent(to)), d.syncDir(parent(from))), writing)
+			return classify(d.settle(nil, "", parent(to), false, parent(to), parent(from)), writing)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return classify(err, writing)

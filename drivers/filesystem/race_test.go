@@ -58,6 +58,7 @@ func TestFirstPartIsRepeatedWhileUnderWay(t *testing.T) {
 
 // TestUploadIsFoundWhilePartsCome: a status request during a PATCH.
 func TestUploadIsFoundWhilePartsCome(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	d, other := open(t, root), open(t, root)
 	w := upload(t, d, "/f", false).parts("0")
@@ -129,6 +130,7 @@ func TestHollowDirectoriesGiveWay(t *testing.T) {
 // TestPutsWhereADirectoryWas: the second must not take what the first has stored for the
 // directory that both saw.
 func TestPutsWhereADirectoryWas(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	d := open(t, root)
 	for range 200 {

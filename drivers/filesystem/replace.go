@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -43,7 +44,7 @@ func (d *Driver) tryReplace(ctx context.Context, name string, write func(f *os.F
 		return false, err
 	}
 	defer d.leave()
-	if err := f.Sync(); err != nil {
+	if err := d.settle(f, temp, parent(name), false); err != nil {
 		return false, classify(err, writing)
 	}
 	err = d.place(ctx, temp, name)
@@ -54,7 +55,7 @@ func (d *Driver) tryReplace(ctx context.Context, name string, write func(f *os.F
 		return false, classify(err, writing)
 	}
 	placed = true
-	return false, classify(d.syncDir(parent(name)), writing)
+	return false, classify(d.root.syncDir(parent(name)), writing)
 }
 
 // createTemp makes the temporary file of a Put at name, or takes the one that a killed Put left
@@ -85,7 +86,7 @@ func (d *Driver) createTemp(ctx context.Context, name string) (f *os.File, temp 
 // tempName returns the private name under which a Put finds what a killed Put of the same object
 // left. It is a digest, for the object's name may be as long as a name can be.
 func tempName(name string) string {
-	return fmt.Sprintf("~put-%x", sha256.Sum256([]byte(name[len(parent(name)):])))[:40]
+	return fmt.Sprintf("~put-%x", sha256.Sum256([]byte(name[strings.LastIndexByte(name, '/')+1:])))[:40]
 }
 
 // own makes or takes the temporary file, locked and empty; or returns nil when it cannot be had:
@@ -99,22 +100,11 @@ func (d *Driver) own(temp string) *os.File {
 	switch {
 	case err != nil:
 		_ = d.root.Remove(temp) // nobody can lock here
-	case locked && d.isNamed(f, temp) && f.Truncate(0) == nil:
+	case locked && d.root.isNamed(f, temp) && f.Truncate(0) == nil:
 		return f
 	}
 	_ = f.Close()
 	return nil
-}
-
-// isNamed reports whether name is the name of f, which its holder may have renamed or removed
-// until it gave up the lock.
-func (d *Driver) isNamed(f *os.File, name string) bool {
-	there, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	named, err := d.root.Lstat(name)
-	return err == nil && os.SameFile(there, named)
 }
 
 // admits returns KindInvalidPath when name is a directory that is not hollow, whether by itself

@@ -100,15 +100,19 @@ func (d *Driver) states(dir string) (states []state, err error) {
 	return states, nil
 }
 
-// names returns what is in an upload directory. File.ReadDir would not do: below an os.Root it
-// looks at every file, and leaves out what is renamed before it does.
-func (d *Driver) names(dir string) ([]string, error) {
-	f, err := d.openDir(dir)
+// names returns what is in an upload directory. It does not look at the files, or it would
+// leave out what is renamed before it does.
+func (d *Driver) names(dir string) (names []string, err error) {
+	f, err := d.root.openDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return f.Readdirnames(-1)
+	defer f.close()
+	err = f.scan(func(name string, _ fs.FileMode) error {
+		names = append(names, name)
+		return nil
+	})
+	return names, err
 }
 
 // PutPart implements Uploads.
@@ -128,7 +132,7 @@ func (d *Driver) PutPart(ctx context.Context, name string, part storagedriver.Pa
 	return []byte{}, nil
 }
 
-// SuspendUpload implements Uploads. The parts are durable already; a tail becomes one.
+// SuspendUpload implements Uploads. The bytes of the parts are durable already; a tail becomes one.
 func (d *Driver) SuspendUpload(ctx context.Context, name string, receipts *storagedriver.Receipts, tail storagedriver.Source) error {
 	t, err := parseToken(name)
 	if err != nil {
@@ -146,10 +150,12 @@ func (d *Driver) SuspendUpload(ctx context.Context, name string, receipts *stora
 		return err
 	}
 	defer c.close()
-	if tail == nil || tail.Size() == 0 {
-		return nil
+	if tail != nil && tail.Size() > 0 {
+		if err := c.append(ctx, tail); err != nil {
+			return err
+		}
 	}
-	return c.append(ctx, tail)
+	return c.suspend(ctx)
 }
 
 // CommitUpload implements Uploads: a sync if there is a last part, and a rename.
@@ -198,6 +204,7 @@ func (d *Driver) CancelUpload(ctx context.Context, name string) error {
 	if err != nil && !isMissing(err) {
 		return classify(err, reading)
 	}
+	removed := false
 	for _, name := range names {
 		own := strings.HasPrefix(name, t.session+"-") || name == freshName(t.session)
 		if !own && name != t.base.String() {
@@ -206,9 +213,15 @@ func (d *Driver) CancelUpload(ctx context.Context, name string) error {
 		if err := d.root.Remove(join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return classify(err, reading)
 		}
+		removed = true
 	}
-	_ = rmdir(d.root, dir) // unless others have something there
-	return nil
+	if d.rmdir(dir) == nil { // unless others have something there
+		dir = parent(dir)
+	}
+	if !removed {
+		return nil
+	}
+	return classify(d.root.syncDir(dir), reading)
 }
 
 // AbortUploads implements Uploads.
@@ -218,7 +231,7 @@ func (d *Driver) AbortUploads(ctx context.Context, path string) error {
 	}
 	defer d.leave()
 	if path != "/" {
-		if err := d.removeTree(ctx, uploadDir(path)); err != nil && !isMissing(err) {
+		if err := d.removeUpload(ctx, uploadDir(path)); err != nil {
 			return classify(err, reading)
 		}
 	}
@@ -228,13 +241,28 @@ func (d *Driver) AbortUploads(ctx context.Context, path string) error {
 	return nil
 }
 
+// removeUpload removes an upload directory, durably. A missing one is nil.
+func (d *Driver) removeUpload(ctx context.Context, dir string) error {
+	_, err := d.root.Lstat(dir)
+	if err == nil {
+		err = d.removeTree(ctx, dir)
+	}
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.root.syncDir(parent(dir))
+}
+
 // abortBelow removes every upload directory below dir. Links to directories are not followed:
 // what they lead to has a path of its own.
 func (d *Driver) abortBelow(ctx context.Context, dir string) error {
 	var dirs []string
-	err := d.each(ctx, dir, func(e fs.DirEntry) error {
-		if e.IsDir() {
-			dirs = append(dirs, join(dir, e.Name()))
+	err := d.each(ctx, dir, func(name string, mode fs.FileMode) error {
+		if mode.IsDir() {
+			dirs = append(dirs, join(dir, name))
 		}
 		return nil
 	})
@@ -243,7 +271,7 @@ func (d *Driver) abortBelow(ctx context.Context, dir string) error {
 	}
 	for _, name := range dirs {
 		if strings.HasSuffix(name, storagedriver.PrivateMark) {
-			err = d.removeTree(ctx, name)
+			err = d.removeUpload(ctx, name)
 		} else {
 			err = d.abortBelow(ctx, name)
 		}

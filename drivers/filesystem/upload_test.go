@@ -252,8 +252,10 @@ func TestTwoWritersNeverMix(t *testing.T) {
 		}
 		want := [2]string{}
 		errs := make(chan error, 2)
-		for i, d := range drivers {
-			w, piece := upload(t, d, path, true), strings.Repeat(string(rune('a'+i)), 100_000)
+		// Both are open before one begins, or the second may go on with what the first has committed.
+		writers := [2]*writer{upload(t, drivers[0], path, true), upload(t, drivers[1], path, true)}
+		for i, w := range writers {
+			piece := strings.Repeat(string(rune('a'+i)), 100_000)
 			want[i] = "head," + piece + piece + piece
 			go func() {
 				for range 3 {
@@ -397,5 +399,34 @@ func TestLockIsWaitedForUnderTheContext(t *testing.T) {
 	a.mustCommit("")
 	if got := get(t, d, "/f"); got != "head,a," {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestDirectoriesAreForgotten: those that are durable, and those that are gone.
+func TestDirectoriesAreForgotten(t *testing.T) {
+	d := openDurable(t, t.TempDir())
+	ctx := t.Context()
+	put(t, d, "/a/b/c/f", "content")
+	upload(t, d, "/a/b/d/u", false).parts("part").mustCommit("end")
+	if err := upload(t, d, "/a/e/u", false).parts("part").suspend(); err != nil {
+		t.Fatal(err)
+	}
+	if err := upload(t, d, "/g/u", false).parts("part").cancel(); err != nil {
+		t.Fatal(err)
+	}
+	upload(t, d, "/h/u", false).parts("part")
+	if err := d.AbortUploads(ctx, "/h"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Move(ctx, "/a/b/c/f", "/m/n/f"); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/g", "/h"} { // which are there, empty
+		if err := d.DeleteTree(ctx, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := d.FreshDirs(); n != 0 {
+		t.Errorf("%d directories are still to be synced", n)
 	}
 }

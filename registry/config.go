@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/registry/config"
 	"github.com/distribution/distribution/v3/configuration"
 )
 
@@ -33,39 +33,39 @@ func DefaultConfig(addr, root string) *Config {
 }
 
 // LoadConfig reads the configuration in the file at path, overridden by the REGISTRY_*
-// variables of this process's environment as distribution does. An error is one line, and is
-// fs.ErrNotExist when there is no such file.
+// variables of this process's environment as distribution does. A key that is unknown, or set
+// without effect, is an error, unlike in distribution; drivers and their parameters are for
+// whoever opens them to judge. An error is one line, and is fs.ErrNotExist when there is
+// no such file. ReadConfig says more.
 func LoadConfig(path string) (*Config, error) {
+	return sound(ReadConfig(path, config.New(config.Known{})))
+}
+
+// ReadConfig is LoadConfig with all that is wrong in the Document, judged by what tree knows. It
+// fails only when the file cannot be read.
+func ReadConfig(path string, tree *config.Tree) (*config.Document, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	defer f.Close()
-	return ParseConfig(f, path)
+	return tree.Read(f, path)
 }
 
 // ParseConfig is LoadConfig of what r holds. name is what errors call it.
-func ParseConfig(r io.Reader, name string) (config *Config, err error) {
-	defer func() {
-		// distribution's parser panics on several drivers, and where a variable points
-		// into something that is no section.
-		if p := recover(); p != nil {
-			config, err = nil, configError(name, p)
-		}
-	}()
-	config, err = configuration.Parse(r)
-	if err != nil {
-		return nil, configError(name, err)
-	}
-	if _, _, err := storageSection(config); err != nil {
-		return nil, configError(name, err)
-	}
-	return config, nil
+func ParseConfig(r io.Reader, name string) (*Config, error) {
+	return sound(config.New(config.Known{}).Read(r, name))
 }
 
-func configError(name string, cause any) error {
-	return storagedriver.Errorf(storagedriver.KindInvalidArgument,
-		"configuration %s, with the REGISTRY_* variables of the environment: %s", name, oneLine(fmt.Sprint(cause)))
+// sound returns the configuration of a document in which nothing is wrong.
+func sound(d *config.Document, err error) (*Config, error) {
+	if err == nil {
+		err = d.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.Config, nil
 }
 
 // oneLine joins the lines of text.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/registry"
+	"github.com/distribution/distribution/v3/configuration"
 )
 
 // recordingDrivers remembers what was asked of it, and opens store or fails.
@@ -106,9 +107,9 @@ func TestBadConfigurationsAreOneLine(t *testing.T) {
 		"no storage":      {text: "version: 0.1", want: []string{"test.yml", "storage"}},
 		"only reserved":   {text: "version: 0.1\nstorage: {delete: {enabled: true}}", want: []string{"test.yml", "storage"}},
 		"two drivers":     {text: "version: 0.1\nstorage: {inmemory: {}, filesystem: {}}", want: []string{"test.yml", "inmemory", "filesystem"}},
-		"wrong types":     {text: "version: 0.1\nstorage: inmemory\nhttp: {debug: 5}\nlog: 7", want: []string{"test.yml", "line"}},
+		"wrong types":     {text: "version: 0.1\nstorage: inmemory\nhttp: {debug: 5}\nlog: 7", want: []string{"test.yml:3: http.debug", "1 more"}},
 		"a second driver": {text: "version: 0.1\nstorage: inmemory", env: "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", value: "/x", want: []string{"test.yml", "REGISTRY_", "filesystem"}},
-		"a bad variable":  {text: "version: 0.1\nstorage: inmemory", env: "REGISTRY_HTTP_DRAINTIMEOUT", value: "soon", want: []string{"test.yml", "REGISTRY_HTTP_DRAINTIMEOUT"}},
+		"a bad variable":  {text: "version: 0.1\nstorage: inmemory", env: "REGISTRY_HTTP_DRAINTIMEOUT", value: "soon", want: []string{"REGISTRY_HTTP_DRAINTIMEOUT: http.draintimeout must be a duration"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.env != "" {
@@ -144,7 +145,17 @@ func TestMissingConfigurationIsNamed(t *testing.T) {
 	}
 }
 
-func TestWhatDistributionRefusesIsOneLine(t *testing.T) {
+// parseTheirs has distribution alone parse text: what a program of somebody else's may hand over.
+func parseTheirs(t *testing.T, text string) *registry.Config {
+	t.Helper()
+	config, err := configuration.Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func TestServeRefusesWhatNobodyCheckedBefore(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
 		want []string
@@ -167,7 +178,7 @@ func TestWhatDistributionRefusesIsOneLine(t *testing.T) {
 		"acme and files": {"storage: inmemory\nhttp: {addr: '127.0.0.1:0', tls: {certificate: /c, key: /k, letsencrypt: {cachefile: /f}}}", []string{"http.tls.letsencrypt"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := parse(t, "version: 0.1\n"+c.text)
+			config := parseTheirs(t, "version: 0.1\n"+c.text)
 			config.HTTP.Secret = "s"
 			err := registry.Serve(t.Context(), registry.Options{Config: config, Driver: newStore(t)})
 			expectOneLine(t, err, c.want...)

@@ -9,7 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/berth-dev/storagedriver/drivers/inmemory"
+	"github.com/berth-dev/storagedriver/layers"
+	"github.com/berth-dev/storagedriver/layers/metrics"
 	"github.com/berth-dev/storagedriver/registry"
+	"github.com/distribution/distribution/v3/configuration"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // onlyDebug marks the process of its own that distribution's metrics need: they can be
@@ -31,19 +36,30 @@ func TestDebugServerShowsHealthAndMetrics(t *testing.T) {
 		alone(t, onlyDebug)
 		return
 	}
-	store := &watched{StorageDriver: newStore(t)}
+	shown := prometheus.NewRegistry()
+	measured, err := metrics.Register(shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &watched{StorageDriver: layers.Complete(metrics.New(inmemory.New(), measured), layers.WithTrace(measured.Trace))}
 	config := testConfig()
+	config.Storage["cache"] = configuration.Parameters{"blobdescriptor": "inmemory"}
 	config.HTTP.Debug.Addr = freeAddress(t)
 	config.HTTP.Debug.Prometheus.Enabled = true
 	config.Health.StorageDriver.Enabled = true
 	config.Health.StorageDriver.Interval = 5 * time.Millisecond
-	s := serve(t, registry.Options{Config: config, Driver: store})
+	s := serve(t, registry.Options{Config: config, Driver: store, Metrics: shown})
 	debug := "http://" + config.HTTP.Debug.Addr
 	s.do(http.MethodGet, debug+"/debug/health", nil, nil, http.StatusOK)
-	s.push("a", pattern(10))
-	metrics := string(s.do(http.MethodGet, debug+"/metrics", nil, nil, http.StatusOK).body)
-	for _, want := range []string{`registry_storage_action_seconds_count{action="PutContent",driver="inmemory"}`, "registry_http_requests_total", "go_goroutines"} {
-		if !strings.Contains(metrics, want) {
+	s.pull("a", s.push("a", pattern(10)))
+	text := string(s.do(http.MethodGet, debug+"/metrics", nil, nil, http.StatusOK).body)
+	for _, want := range []string{
+		`registry_storage_action_seconds_count{action="PutContent",driver="inmemory"}`,
+		`berth_backend_calls_total{driver="inmemory",operation="Put"}`, `berth_backend_call_seconds_bucket{driver="inmemory"`,
+		"registry_storage_cache_requests_total", "registry_storage_cache_hits_total", "registry_storage_cache_errors_total",
+		"registry_http_requests_total", "go_goroutines",
+	} {
+		if !strings.Contains(text, want) {
 			t.Errorf("the metrics have no %s", want)
 		}
 	}
@@ -63,7 +79,7 @@ func TestDebugServerShowsHealthAndMetrics(t *testing.T) {
 	}
 
 	// distribution's metrics can be registered once a process.
-	err := registry.Serve(t.Context(), registry.Options{Config: config, Driver: store})
+	err = registry.Serve(t.Context(), registry.Options{Config: config, Driver: store})
 	expectOneLine(t, err, "http.debug.prometheus")
 }
 

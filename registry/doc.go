@@ -12,8 +12,10 @@
 // distribution logs through logrus's standard logger and registers metrics and factories in
 // tables of the process; so Serve, NewHandler and GarbageCollect, which configure those, are meant for
 // one registry a process. More work as long as http.debug.prometheus is not enabled
-// twice; the logging of the last one started holds for all. Each registry leaves one idle
-// goroutine behind, distribution's event broadcaster, which nothing can stop.
+// twice; the logging of the last one started holds for all. Each registry leaves idle goroutines
+// behind: distribution's event broadcaster, and a queue for each endpoint of notifications. They hang
+// on a field of handlers.App that nothing exported reaches; events that are not delivered
+// when the process ends are lost, as in distribution.
 package registry
 
 import (

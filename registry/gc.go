@@ -41,7 +41,7 @@ func GarbageCollect(ctx context.Context, o GarbageOptions) (err error) {
 	if o.Config == nil {
 		return storagedriver.NewError(storagedriver.KindInvalidArgument, "garbage-collect: no configuration was given")
 	}
-	if err := configureLogging(o.Config.Log); err != nil {
+	if err := configureLogging(o.Config); err != nil {
 		return err
 	}
 	d, closeDriver, err := openDriver(ctx, o.Config, o.Driver, o.Drivers)

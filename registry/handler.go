@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/registry/adapt"
+	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/health"
 	"github.com/distribution/distribution/v3/registry/handlers"
 	"github.com/distribution/distribution/v3/registry/storage/driver"
@@ -36,7 +38,7 @@ func NewHandler(ctx context.Context, d storagedriver.StorageDriver, config *Conf
 
 func newHandler(ctx context.Context, d driver.StorageDriver, config *Config) (h *Handler, err error) {
 	registerHandover()
-	own := *config
+	own := ownConfig(config)
 	own.Storage = handoverStorage(config.Storage, d)
 	own.Health.StorageDriver.Enabled = false // Serve's, which waits for it to end
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -46,7 +48,20 @@ func newHandler(ctx context.Context, d driver.StorageDriver, config *Config) (h 
 			h, err = nil, refused(p)
 		}
 	}()
-	return &Handler{app: handlers.NewApp(ctx, &own), cancel: cancel}, nil
+	return &Handler{app: handlers.NewApp(ctx, own), cancel: cancel}, nil
+}
+
+// ownConfig returns a copy that NewApp may change, without the middleware that is disabled: NewApp
+// does not look at that, and writes into the lists of expressions.
+func ownConfig(config *Config) *Config {
+	own := *config
+	own.Middleware = make(map[string][]configuration.Middleware, len(config.Middleware))
+	for where, list := range config.Middleware {
+		own.Middleware[where] = slices.DeleteFunc(slices.Clone(list), func(m configuration.Middleware) bool { return m.Disabled })
+	}
+	urls := &own.Validation.Manifests.URLs
+	urls.Allow, urls.Deny = slices.Clone(urls.Allow), slices.Clone(urls.Deny)
+	return &own
 }
 
 // refused is the error of one line for what NewApp panicked with.

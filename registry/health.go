@@ -12,6 +12,7 @@ import (
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/health"
 	"github.com/distribution/distribution/v3/registry/api/errcode"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // defaultCheckInterval is distribution's.
@@ -54,7 +55,7 @@ func whileHealthy(checks *health.Registry, next http.Handler) http.Handler {
 }
 
 // debugHandler serves health, metrics and profiles.
-func debugHandler(checks *health.Registry, metrics *storageMetrics, config configuration.Prometheus) http.Handler {
+func debugHandler(checks *health.Registry, metrics prometheus.Gatherer, config configuration.Prometheus) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /debug/health", func(w http.ResponseWriter, r *http.Request) {
 		failing := checks.CheckStatus(r.Context())
@@ -74,7 +75,7 @@ func debugHandler(checks *health.Registry, metrics *storageMetrics, config confi
 		if path == "" {
 			path = "/metrics"
 		}
-		mux.Handle(path, metrics.handler())
+		mux.Handle(path, metricsHandler(metrics))
 	}
 	return mux
 }

@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"github.com/berth-dev/storagedriver"
-	"github.com/distribution/distribution/v3/configuration"
 	"github.com/sirupsen/logrus"
 )
 
 // configureLogging sets logrus's standard logger, which distribution logs through, as the
 // log section says.
-func configureLogging(log configuration.Log) error {
+func configureLogging(config *Config) error {
+	log := config.Log
 	level := logrus.InfoLevel
 	if log.Level != "" {
 		var err error
@@ -37,6 +37,7 @@ func configureLogging(log configuration.Log) error {
 	if len(log.Fields) > 0 {
 		formatter = fieldsFormatter{Formatter: formatter, fields: log.Fields}
 	}
+	formatter = redacting(formatter, secretsOf(config))
 	std := logrus.StandardLogger()
 	std.SetLevel(level)
 	std.SetReportCaller(log.ReportCaller)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/berth-dev/storagedriver"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // DefaultDrainTimeout is how long requests may take to finish after a stop when
@@ -38,6 +40,13 @@ type Options struct {
 	// AccessLog receives one line a request unless log.accesslog.disabled is set. nil is
 	// the standard output.
 	AccessLog io.Writer
+	// Metrics, if set, is shown by the debug server besides the metrics of the process and of distribution,
+	// where http.debug.prometheus.enabled is set. It is how those of the storage come there:
+	// see package layers/metrics.
+	Metrics prometheus.Gatherer
+	// Traces makes a span of each request. Those of the storage, made by package layers/tracing of the
+	// same provider, are its children. nil makes none.
+	Traces trace.TracerProvider
 	// Ready, if set, is called once, with the address listened on, when requests are accepted.
 	Ready func(addr string)
 }

@@ -38,7 +38,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if o.Config == nil {
 		return storagedriver.NewError(storagedriver.KindInvalidArgument, "serve: no configuration was given")
 	}
-	if err := configureLogging(o.Config.Log); err != nil {
+	if err := configureLogging(o.Config); err != nil {
 		return err
 	}
 	d, closeDriver, err := openDriver(ctx, o.Config, o.Driver, o.Drivers)
@@ -84,12 +84,7 @@ func (s *server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	metrics := newStorageMetrics()
-	d := adapt.ToDistribution(s.d)
-	if s.Config.HTTP.Debug.Prometheus.Enabled {
-		d = metrics.measure(d)
-	}
-	if s.handler, err = newHandler(ctx, d, s.Config); err != nil {
+	if s.handler, err = newHandler(ctx, adapt.ToDistribution(s.d), s.Config); err != nil {
 		return err
 	}
 	if err := s.handler.registerChecks(s.checks); err != nil {
@@ -99,7 +94,7 @@ func (s *server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.startDebug(ctx, metrics); err != nil {
+	if err := s.startDebug(ctx); err != nil {
 		_ = ln.Close() // nothing was accepted
 		return err
 	}
@@ -142,7 +137,7 @@ func (s *server) listen() (net.Listener, error) {
 	return ln, nil
 }
 
-func (s *server) startDebug(ctx context.Context, metrics *storageMetrics) error {
+func (s *server) startDebug(ctx context.Context) error {
 	config := s.Config.HTTP.Debug
 	if config.Addr == "" {
 		return nil
@@ -152,7 +147,7 @@ func (s *server) startDebug(ctx context.Context, metrics *storageMetrics) error 
 		return fmt.Errorf("http.debug.addr %s: %w", config.Addr, err)
 	}
 	s.debug = &http.Server{
-		Handler:           debugHandler(s.checks, metrics, config.Prometheus),
+		Handler:           debugHandler(s.checks, s.Metrics, config.Prometheus),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ErrorLog:          log.New(logWriter{s.log}, "", 0),
 	}
@@ -194,7 +189,7 @@ func (s *server) chain() http.Handler {
 		}
 		handler = gorilla.CombinedLoggingHandler(to, handler)
 	}
-	return s.requests.handler(handler)
+	return s.requests.handler(traced(handler, s.Traces))
 }
 
 // recovering logs a handler's panic on one line and aborts its connection.

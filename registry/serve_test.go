@@ -6,8 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,7 +14,6 @@ import (
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/registry"
 	"github.com/opencontainers/go-digest"
-	"golang.org/x/crypto/bcrypt"
 )
 
 // served is a running Serve.
@@ -198,21 +195,6 @@ func TestServeSuspendsWhatDoesNotFinishInTime(t *testing.T) {
 	if store.late.Load() {
 		t.Error("the driver was used after Serve had returned")
 	}
-}
-
-func TestHtpasswdIsHonoured(t *testing.T) {
-	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "htpasswd")
-	if err := os.WriteFile(file, append([]byte("user:"), hash...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	config := parse(t, "version: 0.1\nstorage: inmemory\nhttp: {secret: s}\nauth: {htpasswd: {realm: r, path: "+file+"}}\n")
-	c := newClient(t, newStore(t), config)
-	c.do(http.MethodGet, "/v2/", nil, nil, http.StatusUnauthorized)
-	c.do(http.MethodGet, "/v2/", nil, http.Header{"Authorization": {"Basic dXNlcjpzZWNyZXQ="}}, http.StatusOK)
 }
 
 func TestHeadersAndRelativeURLsAreHonoured(t *testing.T) {

@@ -9,26 +9,30 @@ import (
 	"sync"
 
 	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/registry/config"
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/storage/driver"
 	"github.com/distribution/distribution/v3/registry/storage/driver/factory"
 )
 
-// reserved are the keys of the storage section that configure distribution, not a driver.
-var reserved = []string{"maintenance", "cache", "delete", "redirect", "tag"}
+// StorageOf returns the one driver that the configuration's storage section names, and its parameters, for who opens
+// it beside a registry.
+func StorageOf(c *Config) (name string, parameters map[string]any, err error) {
+	return storageSection(c)
+}
 
 // storageSection returns the one driver that the storage section names, and its parameters.
-func storageSection(config *Config) (string, map[string]any, error) {
+func storageSection(c *Config) (string, map[string]any, error) {
 	var names []string
-	for name := range config.Storage {
-		if !slices.Contains(reserved, name) {
+	for name := range c.Storage {
+		if !slices.Contains(config.ReservedKeys(), name) {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	switch len(names) {
 	case 1:
-		return names[0], stringKeys(config.Storage[names[0]]), nil
+		return names[0], stringKeys(c.Storage[names[0]]), nil
 	case 0:
 		return "", nil, storagedriver.NewError(storagedriver.KindInvalidArgument,
 			"storage: no driver is named; name one, e.g. filesystem")
@@ -121,7 +125,7 @@ func (handover) Create(_ context.Context, parameters map[string]any) (driver.Sto
 // keys of storage, with purging switched off because it is ours.
 func handoverStorage(storage configuration.Storage, d driver.StorageDriver) configuration.Storage {
 	out := configuration.Storage{handoverName: {"driver": d}}
-	for _, key := range reserved {
+	for _, key := range config.ReservedKeys() {
 		if section, ok := storage[key]; ok {
 			out[key] = section
 		}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/distribution/distribution/v3/configuration"
+)
+
+// Known is what a program has, beyond what distribution's configuration names itself. The
+// zero value is a program about which nothing is known: any driver and any middleware is
+// accepted, with any parameters.
+type Known struct {
+	// Drivers are all drivers that storage may name.
+	Drivers []Driver
+}
+
+// Driver is a storage driver that a configuration may name.
+type Driver struct {
+	// Name is its key in the section storage.
+	Name string
+	// Parameters are its own; nil is anything. See OfParameters.
+	Parameters *Node
+}
+
+// Tree is what a configuration may say. It is not changed once made, and may be used concurrently.
+type Tree struct{ root *Node }
+
+// New returns what the configuration of a program may say that has what known lists.
+func New(known Known) *Tree {
+	root := ofType(reflect.TypeFor[configuration.Configuration]())
+	root.Always = true
+	fillStorage(root.at("storage"), known)
+	fillAuth(root.at("auth"))
+	fillMiddleware(root.at("middleware"), known)
+	fillEnums(root)
+	fillDefaults(root)
+	fillGone(root)
+	for _, path := range secrets {
+		root.at(path).Secret = true
+	}
+	for path, names := range required {
+		root.at(path).Required = names
+	}
+	return &Tree{root}
+}
+
+// Keys returns the paths of all keys below the path given, a list's elements as "[]", in ascending
+// order; those below "" are all there are. Keys that are refused are among them.
+func (t *Tree) Keys(below string) []string {
+	var out []string
+	n, prefix := t.root, ""
+	if below != "" {
+		n, prefix = t.root.at(below), below+"."
+	}
+	n.paths(prefix, &out)
+	slices.Sort(out)
+	return out
+}
+
+func (n *Node) paths(prefix string, to *[]string) {
+	for _, name := range n.Order {
+		child := n.Keys[name]
+		path := prefix + name
+		for child.Kind == List && child.Elem != nil && child.Elem.Kind == Section {
+			path, child = path+"[]", child.Elem
+		}
+		*to = append(*to, path)
+		child.paths(path+".", to)
+	}
+}
+
+// refusedAbove returns the key at or above path that cannot be used, and why.
+func (t *Tree) refusedAbove(path string) (section, why string) {
+	for i := range len(path) + 1 {
+		if i == len(path) || path[i] == '.' || path[i] == '[' {
+			if why := t.nodeOf(path[:i]).Refused; why != "" {
+				return path[:i], why
+			}
+		}
+	}
+	return "", ""
+}

@@ -97,6 +97,29 @@ func TestNeitherDriverNorError(t *testing.T) {
 	}
 }
 
+func TestFind(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "registry-storage-one.wasm")
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := factory.Registry{SearchPath: []string{folder}}
+	r.Register("native", factory.FromOpen("native", inmemory.Open))
+	r.AddLoader(wasm(func(string, map[string]any) (storagedriver.StorageDriver, error) {
+		t.Error("want nothing loaded")
+		return nil, nil
+	}))
+	if f, err := r.Find("one"); err != nil || f != (factory.File{Name: "one", Path: path}) {
+		t.Errorf("want %s, got %v, %v", path, f, err)
+	}
+	if _, err := r.Find("two"); !errors.As(err, new(factory.InvalidStorageDriverError)) {
+		t.Errorf("want an InvalidStorageDriverError, got %v", err)
+	}
+	if _, err := r.Find("native"); storagedriver.KindOf(err) != storagedriver.KindInvalidArgument {
+		t.Errorf("want what is compiled in to have no file, got %v", err)
+	}
+}
+
 func TestSearchOrder(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()
 	write := func(path string) string {

@@ -67,11 +67,25 @@ func (r *Registry) Files() []File {
 	return files
 }
 
-// load searches for the file of a driver and opens it.
-func (r *Registry) load(ctx context.Context, name string, loaders []Loader, parameters map[string]any) (storagedriver.StorageDriver, error) {
+// Find returns the file that Create would load for name, which is then not a registered one.
+// When there is none, the error is an InvalidStorageDriverError.
+func (r *Registry) Find(name string) (File, error) {
+	r.mu.RLock()
+	_, taken := r.factories[name]
+	loaders := slices.Clone(r.loaders)
+	r.mu.RUnlock()
+	if taken {
+		return File{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the driver %s is compiled in: it has no file", quote(name))
+	}
+	_, file, err := r.find(name, loaders)
+	return file, err
+}
+
+// find searches for the file of a driver, and says who loads it.
+func (r *Registry) find(name string, loaders []Loader) (Loader, File, error) {
 	unknown := InvalidStorageDriverError{Name: name, Known: r.Names()}
 	if !ValidName(name) {
-		return nil, unknown // it must not become part of a file's path
+		return Loader{}, File{}, unknown // it must not become part of a file's path
 	}
 	for _, folder := range r.folders() {
 		for _, l := range loaders {
@@ -79,23 +93,32 @@ func (r *Registry) load(ctx context.Context, name string, loaders []Loader, para
 			info, err := os.Stat(path)
 			switch {
 			case err == nil && info.Mode().IsRegular():
-				d, err := l.Load(ctx, path, parameters)
-				if err != nil {
-					return nil, storagedriver.WrapError("Open", name, "", err)
-				}
-				if d == nil {
-					return nil, nothing(name)
-				}
-				return d, nil
+				return l, File{name, path}, nil
 			case err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
 				// A folder of the search path may be missing, or not be a folder.
 				unknown.Searched = append(unknown.Searched, path)
 			default:
-				return nil, storagedriver.WrapError("Open", name, "", err)
+				return Loader{}, File{}, storagedriver.WrapError("Open", name, "", err)
 			}
 		}
 	}
-	return nil, unknown
+	return Loader{}, File{}, unknown
+}
+
+// load searches for the file of a driver and opens it.
+func (r *Registry) load(ctx context.Context, name string, loaders []Loader, parameters map[string]any) (storagedriver.StorageDriver, error) {
+	l, file, err := r.find(name, loaders)
+	if err != nil {
+		return nil, err
+	}
+	d, err := l.Load(ctx, file.Path, parameters)
+	if err != nil {
+		return nil, storagedriver.WrapError("Open", name, "", err)
+	}
+	if d == nil {
+		return nil, nothing(name)
+	}
+	return d, nil
 }
 
 func (r *Registry) folders() []string {

@@ -73,7 +73,7 @@ loaded at run time into a sandbox: it reaches the origins it was allowed, and no
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		a.quickstartCommand(), a.serveCommand(), a.garbageCollectCommand(), a.driverCommand(), a.versionCommand(),
+		a.quickstartCommand(), a.serveCommand(), a.garbageCollectCommand(), a.configCommand(), a.driverCommand(), a.storeCommand(), a.versionCommand(),
 	)
 	return root
 }

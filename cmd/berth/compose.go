@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -10,14 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/drivers/all"
-	"github.com/berth-dev/storagedriver/drivers/inmemory"
 	"github.com/berth-dev/storagedriver/factory"
 	"github.com/berth-dev/storagedriver/layers"
-	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/layers/stack"
 )
 
 // A driver NAME in the search path is a file wasmPrefix + NAME + wasmSuffix.
@@ -33,8 +30,11 @@ const (
 // composition is the one place where drivers, runtime and factory meet.
 type composition struct {
 	*factory.Registry
-	cacheDir string
-	logger   *slog.Logger
+	native    map[string]storagedriver.OpenFunc // what is compiled in, by name
+	cacheDir  string
+	logger    *slog.Logger
+	observers stack.Observers
+	trace     layers.Trace // of every driver's gate
 }
 
 // compose returns the drivers that this command knows. What guests log, and what the
@@ -45,12 +45,25 @@ func (a *app) compose() *composition {
 
 // composeLogging is compose with another logger.
 func (a *app) composeLogging(logger *slog.Logger) *composition {
+	return a.composeObserved(logger, nil, stack.Observers{})
+}
+
+// composeObserved is composeLogging with what observes every driver: at its gate, which may be nil, and around
+// its backend.
+func (a *app) composeObserved(logger *slog.Logger, gate layers.Trace, observers stack.Observers) *composition {
 	c := &composition{
-		Registry: &factory.Registry{SearchPath: factory.DefaultSearchPath(a.getenv, a.executable)},
-		cacheDir: a.cacheDir(),
-		logger:   logger,
+		Registry:  &factory.Registry{SearchPath: factory.DefaultSearchPath(a.getenv, a.executable)},
+		native:    map[string]storagedriver.OpenFunc{},
+		cacheDir:  a.cacheDir(),
+		logger:    logger,
+		observers: observers,
+		trace:     layers.Traces(layers.LogTrace(logger), gate),
 	}
-	all.Register(c.Registry, c.options()...)
+	for _, d := range all.Drivers() {
+		open := c.layered(d.Open)
+		c.native[d.Name] = open
+		c.Register(d.Name, factory.FromOpen(d.Name, open, c.options()...))
+	}
 	c.Register(wasmDriver, wasmFactory{c})
 	c.AddLoader(factory.Loader{Prefix: wasmPrefix, Suffix: wasmSuffix, Load: c.load})
 	return c
@@ -58,7 +71,12 @@ func (a *app) composeLogging(logger *slog.Logger) *composition {
 
 // options are those of every driver's gate.
 func (c *composition) options() []layers.Option {
-	return []layers.Option{layers.WithTrace(layers.LogTrace(c.logger))}
+	return []layers.Option{layers.WithTrace(c.trace)}
+}
+
+// layered puts the layers that a driver's parameters ask for around what open opens.
+func (c *composition) layered(open storagedriver.OpenFunc) storagedriver.OpenFunc {
+	return stack.Open(open, c.observers)
 }
 
 // cacheDir returns where compiled modules are kept, or "" where there is no such place.
@@ -73,109 +91,36 @@ func (a *app) cacheDir() string {
 	return filepath.Join(dir, "berth", "wasm")
 }
 
-// sandboxConfig is the section of a driver in a .wasm file: what the operator allows it,
-// and the parameters that are its own.
-type sandboxConfig struct {
-	// Allow are the origins it may reach, scheme://host:port.
-	Allow []string `parameter:"allow"`
-	// Memory is the most bytes of linear memory of one instance; 0 is the runtime's default.
-	Memory int64 `parameter:"memory"`
-	// Instances is how many calls run at once; 0 is the runtime's default.
-	Instances int `parameter:"instances"`
-	// Cache is the folder for compiled code; "off" keeps none.
-	Cache string `parameter:"cache"`
-	// Parameters are the driver's own.
-	Parameters map[string]any `parameter:"parameters"`
-}
-
-// wasmFactory makes drivers of files that are named by their path.
-type wasmFactory struct{ c *composition }
-
-// Create implements factory.StorageDriverFactory.
-func (f wasmFactory) Create(ctx context.Context, parameters map[string]any) (storagedriver.StorageDriver, error) {
-	var config struct {
-		Path          string `parameter:"path"`
-		sandboxConfig `parameter:",squash"`
+// backend opens, with its layers, what is below the gate of the driver called name: a compiled-in one, "wasm", or one in the
+// search path, with the parameters that a configuration gives it. The caller closes it, which ends all that
+// was made for it.
+func (c *composition) backend(ctx context.Context, name string, parameters map[string]any) (storagedriver.Backend, error) {
+	open, ok := c.native[name]
+	switch {
+	case ok:
+	case name == wasmDriver:
+		return c.layered(c.openNamedWasm)(ctx, parameters) // its errors name the file
+	default:
+		file, err := c.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		open = c.layered(c.openWasm(file.Path))
 	}
-	if err := factory.Decode(parameters, &config); err != nil {
-		return nil, storagedriver.WrapError("Open", wasmDriver, "", err)
+	b, err := open(ctx, parameters)
+	if err != nil {
+		return nil, storagedriver.WrapError("Open", name, "", err)
 	}
-	if config.Path == "" {
-		return nil, storagedriver.WrapError("Open", wasmDriver, "", storagedriver.NewError(storagedriver.KindInvalidArgument,
-			`parameter "path" is missing: it names the .wasm file`))
-	}
-	return f.c.open(ctx, config.Path, config.sandboxConfig)
+	return b, nil
 }
 
-// load is what the factory does with a file in the search path.
-func (c *composition) load(ctx context.Context, path string, parameters map[string]any) (storagedriver.StorageDriver, error) {
-	var config sandboxConfig
-	if err := factory.Decode(parameters, &config); err != nil {
-		return nil, err
-	}
-	return c.open(ctx, path, config)
-}
-
-// sandboxed is a driver on a module that is its own.
-type sandboxed struct {
-	storagedriver.StorageDriver
-	module *runtime.Module
-}
-
-// Close implements storagedriver.StorageDriver.
-func (s *sandboxed) Close() error {
-	return errors.Join(s.StorageDriver.Close(), closeModule(s.module))
-}
-
-// closePatience is how long closing a module waits for calls under way. Callers end theirs first, so what
-// is left is a guest that computes, and the process is about to end.
-const closePatience = 10 * time.Second
-
-func closeModule(m *runtime.Module) error {
-	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
-	defer cancel()
-	return m.Close(ctx)
-}
-
-// open loads the module at path and opens a driver from it.
-func (c *composition) open(ctx context.Context, path string, config sandboxConfig) (*sandboxed, error) {
-	module, err := c.module(ctx, path, config)
+// complete opens a backend, and puts the gate before it.
+func (c *composition) complete(ctx context.Context, open storagedriver.OpenFunc, parameters map[string]any) (storagedriver.StorageDriver, error) {
+	b, err := open(ctx, parameters)
 	if err != nil {
 		return nil, err
 	}
-	backend, err := module.Open(ctx, config.Parameters)
-	if err != nil {
-		return nil, closing(err, closeModule(module))
-	}
-	d := &sandboxed{layers.Complete(backend, c.options()...), module}
-	// Opening a module makes no request. A backend that refuses or cannot be reached is said
-	// now, in one line, and not by each request later.
-	if _, err := d.Stat(ctx, "/"); err != nil {
-		return nil, closing(err, d.Close())
-	}
-	return d, nil
-}
-
-// closing returns err, with what closing said if that failed too. It leaves err itself alone
-// otherwise, which is how the factory recognises an error that has a kind.
-func closing(err, closeErr error) error {
-	if closeErr == nil {
-		return err
-	}
-	return errors.Join(err, closeErr)
-}
-
-func (c *composition) module(ctx context.Context, path string, config sandboxConfig) (*runtime.Module, error) {
-	cache := config.Cache
-	switch cache {
-	case "":
-		cache = c.cacheDir
-	case "off":
-		cache = ""
-	}
-	return runtime.Load(ctx, path, runtime.Config{
-		Allow: config.Allow, MemoryLimit: config.Memory, MaxInstances: config.Instances, CacheDir: cache, Logger: c.logger,
-	})
+	return layers.Complete(b, c.options()...), nil
 }
 
 // named is a driver as the command line names it: a registered name, a name in the search
@@ -205,38 +150,4 @@ func (c *composition) fileOf(name string) (string, error) {
 		return "", usageError{fmt.Errorf("%s is compiled in: only drivers in .wasm files can be inspected", name)}
 	}
 	return "", fmt.Errorf("there is no driver %q: name a .wasm file, or one that 'berth driver ls' lists: %w", name, fs.ErrNotExist)
-}
-
-// opener returns what opens the driver, again and again on one storage.
-func (c *composition) opener(n named) (func(context.Context) (storagedriver.StorageDriver, error), error) {
-	inSandbox := map[string]any{"allow": n.allow, "parameters": n.parameters}
-	if isFile(n.name) {
-		inSandbox["path"] = n.name
-		return c.creates(wasmDriver, inSandbox), nil
-	}
-	if !slices.Contains(c.Names(), n.name) {
-		return c.creates(n.name, inSandbox), nil
-	}
-	if len(n.allow) > 0 {
-		return nil, usageError{fmt.Errorf("--allow is for drivers in .wasm files, and %s is compiled in", n.name)}
-	}
-	if n.name == inmemory.Name {
-		return c.shared(n.parameters), nil
-	}
-	return c.creates(n.name, n.parameters), nil
-}
-
-func (c *composition) creates(name string, parameters map[string]any) func(context.Context) (storagedriver.StorageDriver, error) {
-	return func(ctx context.Context) (storagedriver.StorageDriver, error) { return c.Create(ctx, name, parameters) }
-}
-
-// shared opens drivers on one memory: inmemory has no storage that a second opening would find.
-func (c *composition) shared(parameters map[string]any) func(context.Context) (storagedriver.StorageDriver, error) {
-	memory := inmemory.New()
-	return func(ctx context.Context) (storagedriver.StorageDriver, error) {
-		if _, err := inmemory.Open(ctx, parameters); err != nil { // checks the parameters
-			return nil, storagedriver.WrapError("Open", inmemory.Name, "", err)
-		}
-		return layers.Complete(memory, c.options()...), nil
-	}
 }

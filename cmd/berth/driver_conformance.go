@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/chunked"
+	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/testsuites"
 )
 
@@ -24,15 +27,21 @@ func (a *app) driverTestCommand() *cobra.Command {
 it an empty storage of its own: the suite writes there, and removes what it wrote.
 
 --run selects cases by patterns separated by commas: "walk", "walk/*", "write/commit-*". Exit status 7 says
-that a case failed.`,
+that a case failed.
+
+--script performs the operations in a file instead, one a line, and compares each answer with what the contract
+permits: "put /a 1234", "writer w1 /a append", "write w1 70000", "crash", "commit w1". The model-based tests write
+such files when they find something. Exit status 7 says that an answer was not permitted, and which.`,
 		Example: "  berth driver test filesystem --param rootdirectory=/tmp/empty\n" +
 			"  berth driver test build/guests/webdav.wasm --param endpoint=http://127.0.0.1:8080/t --allow http://127.0.0.1:8080\n" +
-			"  berth driver test inmemory --run walk --output json",
+			"  berth driver test inmemory --run walk --output json\n" +
+			"  berth driver test filesystem --param rootdirectory=/tmp/empty --script found.script",
 		Args: cobra.ExactArgs(1),
 	}
 	c.Flags().StringArrayVar(&params, "param", nil, "a parameter of the driver, key=value; a.b=value is b in the map a (repeatable)")
 	c.Flags().StringArrayVar(&o.driver.allow, "allow", nil, "an origin that a sandboxed driver may reach, scheme://host:port (repeatable)")
 	c.Flags().StringVar(&o.run, "run", "", "the cases to run: patterns separated by commas")
+	c.Flags().StringVar(&o.script, "script", "", "a file of operations to perform instead of the cases (docs/conformance.md, Scripts)")
 	output := outputFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		parameters, err := parseParams(params)
@@ -40,6 +49,12 @@ that a case failed.`,
 			return err
 		}
 		o.driver.name, o.driver.parameters, o.output = args[0], parameters, *output
+		if c.Flags().Changed("script") {
+			if o.run != "" {
+				return usageError{errors.New("--run selects cases of the suite, and --script runs none: give one of them")}
+			}
+			return a.performScript(c.Context(), o)
+		}
 		return a.testDriver(c.Context(), o)
 	}
 	return c
@@ -78,6 +93,7 @@ func parseParams(params []string) (map[string]any, error) {
 type conformance struct {
 	driver named
 	run    string
+	script string // "": the suite
 	output format
 }
 
@@ -102,28 +118,27 @@ type report struct {
 }
 
 func (a *app) testDriver(ctx context.Context, o conformance) error {
-	open, err := a.compose().opener(o.driver)
+	s, err := a.compose().storage(o.driver)
 	if err != nil {
 		return err
 	}
-	// A driver that cannot be opened is no failure of conformance; its error says what it is.
-	d, err := open(ctx)
-	if err != nil {
+	if err := s.reach(ctx); err != nil {
 		return err
 	}
-	if err := d.Close(); err != nil {
-		return err
+	open := func(t testsuites.T, options ...layers.Option) storagedriver.StorageDriver {
+		d, err := s.open(t.Context(), options...)
+		if err != nil {
+			t.Fatalf("open %s: %v", o.driver.name, err)
+		}
+		return d
 	}
 	bar := newProgress(a.stderr)
 	total, ended := len(testsuites.Cases()), 0
 	result := testsuites.RunAll(ctx, testsuites.Harness{
 		Run: o.run,
-		New: func(t testsuites.T) storagedriver.StorageDriver {
-			d, err := open(t.Context())
-			if err != nil {
-				t.Fatalf("open %s: %v", o.driver.name, err)
-			}
-			return d
+		New: func(t testsuites.T) storagedriver.StorageDriver { return open(t) },
+		NewWithBudget: func(t testsuites.T, bytes int64) storagedriver.StorageDriver {
+			return open(t, layers.WithBudget(chunked.NewBudget(bytes)))
 		},
 	}, func(c testsuites.CaseResult) {
 		ended++

@@ -44,7 +44,7 @@ type removal struct {
 }
 
 func (a *app) garbageCollect(ctx context.Context, path string, o collectOptions) error {
-	config, err := registry.LoadConfig(path)
+	config, err := a.storageConfig(path)
 	if err != nil {
 		return err
 	}

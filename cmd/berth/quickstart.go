@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/cmd/berth/internal/davfs"
 	"github.com/berth-dev/storagedriver/factory"
 	"github.com/berth-dev/storagedriver/registry"
@@ -93,15 +92,15 @@ func (q *quickstart) run(ctx context.Context) (err error) {
 }
 
 // openDriver opens webdav.wasm on the server at origin, and returns its path as well.
-func (q *quickstart) openDriver(ctx context.Context, origin string) (*sandboxed, string, error) {
+func (q *quickstart) openDriver(ctx context.Context, origin string) (storagedriver.StorageDriver, string, error) {
 	drivers := q.app.compose()
 	for _, f := range drivers.Files() {
 		if f.Name != webdavDriver {
 			continue
 		}
-		d, err := drivers.open(ctx, f.Path, sandboxConfig{
-			Allow:      []string{origin},
-			Parameters: map[string]any{"endpoint": origin},
+		d, err := drivers.load(ctx, f.Path, map[string]any{
+			"allow":      []string{origin},
+			"parameters": map[string]any{"endpoint": origin},
 		})
 		if err != nil {
 			return nil, "", fmt.Errorf("%s: %w", f.Path, err)
@@ -177,19 +176,4 @@ func (s *webdavServer) close() error {
 		err = errors.Join(err, served)
 	}
 	return errors.Join(err, s.files.Close())
-}
-
-// secretIn returns the secret that signs the state of uploads, from the file in dir or
-// new: an upload that is interrupted by a restart goes on after it.
-func secretIn(dir string) (string, error) {
-	path := filepath.Join(dir, "http-secret")
-	secret, err := os.ReadFile(path)
-	if err == nil && len(secret) > 0 {
-		return string(secret), nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	fresh := rand.Text()
-	return fresh, os.WriteFile(path, []byte(fresh), 0o600)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/factory"
 	"github.com/berth-dev/storagedriver/registry"
+	"github.com/berth-dev/storagedriver/runtime"
 )
 
 // besideExecutable makes the console one that finds webdav.wasm.
@@ -149,10 +150,11 @@ func (a *announcement) Write(p []byte) (int, error) {
 
 // witness fails the test when an operation comes back without the guest having been called.
 type witness struct {
-	*sandboxed
-	t  *testing.T
-	mu sync.Mutex
-	n  map[string]int
+	storagedriver.StorageDriver
+	module *runtime.Module
+	t      *testing.T
+	mu     sync.Mutex
+	n      map[string]int
 }
 
 func (w *witness) see(op string) func() {
@@ -169,41 +171,41 @@ func (w *witness) see(op string) func() {
 
 func (w *witness) GetContent(ctx context.Context, path string) ([]byte, error) {
 	defer w.see("GetContent")()
-	return w.sandboxed.GetContent(ctx, path)
+	return w.StorageDriver.GetContent(ctx, path)
 }
 
 func (w *witness) PutContent(ctx context.Context, path string, content []byte) error {
 	defer w.see("PutContent")()
-	return w.sandboxed.PutContent(ctx, path, content)
+	return w.StorageDriver.PutContent(ctx, path, content)
 }
 
 func (w *witness) Reader(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
 	defer w.see("Reader")()
-	return w.sandboxed.Reader(ctx, path, offset)
+	return w.StorageDriver.Reader(ctx, path, offset)
 }
 
 func (w *witness) Stat(ctx context.Context, path string) (storagedriver.FileInfo, error) {
 	defer w.see("Stat")()
-	return w.sandboxed.Stat(ctx, path)
+	return w.StorageDriver.Stat(ctx, path)
 }
 
 func (w *witness) List(ctx context.Context, path string) ([]string, error) {
 	defer w.see("List")()
-	return w.sandboxed.List(ctx, path)
+	return w.StorageDriver.List(ctx, path)
 }
 
 func (w *witness) Move(ctx context.Context, from, to string) error {
 	defer w.see("Move")()
-	return w.sandboxed.Move(ctx, from, to)
+	return w.StorageDriver.Move(ctx, from, to)
 }
 
 func (w *witness) Delete(ctx context.Context, path string) error {
 	defer w.see("Delete")()
-	return w.sandboxed.Delete(ctx, path)
+	return w.StorageDriver.Delete(ctx, path)
 }
 
 func (w *witness) Writer(ctx context.Context, path string, append bool) (storagedriver.FileWriter, error) {
-	f, err := w.sandboxed.Writer(ctx, path, append)
+	f, err := w.StorageDriver.Writer(ctx, path, append)
 	if err != nil {
 		return nil, err
 	}
@@ -233,9 +235,15 @@ func TestEveryStorageOperationPassesThroughTheGuest(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	d, err := newConsole(t, nil).app.compose().open(t.Context(), webdavWasm(t), sandboxConfig{
-		Allow: []string{storage.origin}, Parameters: map[string]any{"endpoint": storage.origin},
-	})
+	var module *runtime.Module
+	c := newConsole(t, nil).app.compose()
+	d, err := c.complete(t.Context(), func(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
+		b, err := c.openModule(ctx, webdavWasm(t), sandboxConfig{Allow: []string{storage.origin}, Parameters: parameters})
+		if err == nil {
+			module = b.(*sandboxed).module
+		}
+		return b, err
+	}, map[string]any{"endpoint": storage.origin})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +252,7 @@ func TestEveryStorageOperationPassesThroughTheGuest(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	w := &witness{sandboxed: d, t: t, n: map[string]int{}}
+	w := &witness{StorageDriver: d, module: module, t: t, n: map[string]int{}}
 	config := registry.DefaultConfig("", "")
 	config.Log.Level = "error"
 	h, err := registry.NewHandler(t.Context(), w, config)
@@ -258,16 +266,16 @@ func TestEveryStorageOperationPassesThroughTheGuest(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	c := client{t, server.URL}
+	registry := client{t, server.URL}
 	layer := bytes.Repeat([]byte("a layer of an image. "), 1<<18)
-	c.wantImage(c.push(layer), layer)
+	registry.wantImage(registry.push(layer), layer)
 	server.Close() // a handler may look at the storage after it has answered
 	for _, op := range []string{"GetContent", "PutContent", "Reader", "Stat", "Move", "Commit"} {
 		if w.n[op] == 0 {
 			t.Errorf("want a push and a pull to use %s, they used %v", op, w.n)
 		}
 	}
-	if by := d.module.Stats().ByOp; by["put"] == 0 || by["read"] == 0 || by["stat"] == 0 {
+	if by := w.module.Stats().ByOp; by["put"] == 0 || by["read"] == 0 || by["stat"] == 0 {
 		t.Errorf("want puts, reads and stats of the guest, got %v", by)
 	}
 }

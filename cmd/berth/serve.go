@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -44,9 +43,15 @@ func (a *app) serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	drivers := a.composeLogging(registry.Logger())
+	followReadOnly(config)
+	t, err := a.openTelemetry(ctx, config, registry.Logger())
+	if err != nil {
+		return err
+	}
+	defer t.close()
 	err = registry.Serve(ctx, registry.Options{
-		Config: config, Drivers: drivers, AccessLog: a.stdout,
+		Config: config, Drivers: a.composeObserved(registry.Logger(), t.trace(), t.observers()), AccessLog: a.stdout,
+		Metrics: t.gatherer(), Traces: t.provider(),
 		Ready: func(addr string) { fmt.Fprintf(a.stderr, "berth: the registry listens on %s\n", addr) },
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -56,16 +61,9 @@ func (a *app) serve(ctx context.Context, args []string) error {
 }
 
 func (a *app) serveConfig(args []string) (*registry.Config, error) {
-	path := a.getenv(configVariable)
-	if len(args) > 0 {
-		path = args[0]
-	}
-	if path != "" {
-		return registry.LoadConfig(path)
-	}
-	config, err := registry.ParseConfig(strings.NewReader(builtinConfig), "built in")
-	if err != nil {
-		return nil, err
+	config, err := a.soundConfig(args)
+	if err != nil || a.configPath(args) != "" {
+		return config, err
 	}
 	what := "storage: " + config.Storage.Type()
 	if config.Storage.Type() == "filesystem" {

@@ -55,7 +55,13 @@ func (l *listening) String() string {
 // serve runs berth serve until end is called.
 func serve(t *testing.T, args ...string) *serving {
 	t.Helper()
-	c := newConsole(t, nil)
+	return serveWith(t, nil, args...)
+}
+
+// serveWith is serve with variables of the environment.
+func serveWith(t *testing.T, env map[string]string, args ...string) *serving {
+	t.Helper()
+	c := newConsole(t, env)
 	s := &serving{t: t, ended: make(chan int, 1), out: &listening{found: make(chan string, 1)}}
 	c.app.stderr = s.out
 	ctx, stop := context.WithCancel(t.Context())

@@ -2,15 +2,33 @@
 package all
 
 import (
+	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/drivers/filesystem"
 	"github.com/berth-dev/storagedriver/drivers/inmemory"
 	"github.com/berth-dev/storagedriver/factory"
 	"github.com/berth-dev/storagedriver/layers"
 )
 
+// Driver is a native driver.
+type Driver struct {
+	// Name is what configurations call it.
+	Name string
+	// Open opens its backend, which whoever composes a program puts layers around and completes.
+	Open storagedriver.OpenFunc
+}
+
+// Drivers returns every native driver, in ascending order of their names.
+func Drivers() []Driver {
+	return []Driver{
+		{filesystem.Name, filesystem.Open},
+		{inmemory.Name, inmemory.Open},
+	}
+}
+
 // Register makes every native driver known to r under its name; what r creates of them is
 // completed with the options. It panics when one of the names is taken.
 func Register(r *factory.Registry, options ...layers.Option) {
-	r.Register(filesystem.Name, factory.FromOpen(filesystem.Name, filesystem.Open, options...))
-	r.Register(inmemory.Name, factory.FromOpen(inmemory.Name, inmemory.Open, options...))
+	for _, d := range Drivers() {
+		r.Register(d.Name, factory.FromOpen(d.Name, d.Open, options...))
+	}
 }

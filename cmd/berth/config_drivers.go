@@ -1,0 +1,67 @@
+package main
+
+import (
+	"github.com/berth-dev/storagedriver/drivers/filesystem"
+	"github.com/berth-dev/storagedriver/drivers/inmemory"
+	"github.com/berth-dev/storagedriver/layers/limit"
+	"github.com/berth-dev/storagedriver/layers/retry"
+	"github.com/berth-dev/storagedriver/layers/stack"
+	"github.com/berth-dev/storagedriver/layers/timeout"
+	"github.com/berth-dev/storagedriver/registry/config"
+)
+
+// knownDrivers lists the drivers that a configuration may name, with their parameters.
+func (a *app) knownDrivers() config.Known {
+	drivers := a.compose()
+	known := config.Known{Drivers: []config.Driver{}}
+	for _, name := range drivers.Names() {
+		known.Drivers = append(known.Drivers, config.Driver{Name: name, Parameters: withLayers(driverParameters(name))})
+	}
+	for _, f := range drivers.Files() {
+		known.Drivers = append(known.Drivers, config.Driver{Name: f.Name, Parameters: withLayers(config.OfParameters(sandboxConfig{}))})
+	}
+	return known
+}
+
+// driverParameters returns what a compiled-in driver is configured by, with its defaults; or nil for one
+// that is missing here: anything is accepted then, and its Open judges it.
+func driverParameters(name string) *config.Node {
+	switch name {
+	case filesystem.Name:
+		return config.OfParameters(filesystem.Config{
+			RootDirectory: filesystem.DefaultRootDirectory, MaxThreads: filesystem.DefaultMaxThreads, Fsync: filesystem.FsyncFull,
+		})
+	case inmemory.Name:
+		return config.OfParameters(struct{}{})
+	case wasmDriver:
+		return config.OfParameters(struct {
+			Path          string `parameter:"path"`
+			sandboxConfig `parameter:",squash"`
+		}{})
+	}
+	return nil
+}
+
+// withLayers adds the section that every driver's parameters may hold. Its keys are those of
+// stack.Parse, which decodes them one section after the other.
+func withLayers(n *config.Node) *config.Node {
+	if n == nil {
+		return nil
+	}
+	layers := config.OfParameters(struct {
+		ReadOnly bool           `parameter:"readonly"`
+		Tracing  bool           `parameter:"tracing"`
+		Metrics  bool           `parameter:"metrics"`
+		Retry    retry.Config   `parameter:"retry"`
+		Limit    limit.Config   `parameter:"limit"`
+		Timeout  timeout.Config `parameter:"timeout"`
+		Fault    any            `parameter:"fault"` // a list, or one string
+	}{Retry: retry.Default()})
+	// Nothing of them counts until it is written.
+	layers.Always = false
+	for _, section := range layers.Keys {
+		section.Always = false
+	}
+	n.Add(stack.Key, layers)
+	return n
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/drivers/inmemory"
+	"github.com/berth-dev/storagedriver/layers"
+	"github.com/berth-dev/storagedriver/layers/stack"
+)
+
+// storage opens the driver that a command line names, again and again on one storage.
+type storage struct {
+	c       *composition
+	backend func(context.Context) (storagedriver.Backend, error)
+}
+
+// storage returns what opens the driver.
+func (c *composition) storage(n named) (storage, error) {
+	inSandbox := map[string]any{"allow": n.allow, "parameters": n.parameters}
+	if section, there := n.parameters[stack.Key]; there { // which is beside the parameters of a guest
+		own := maps.Clone(n.parameters)
+		delete(own, stack.Key)
+		inSandbox["parameters"], inSandbox[stack.Key] = own, section
+	}
+	opens := func(name string, parameters map[string]any) storage {
+		return storage{c, func(ctx context.Context) (storagedriver.Backend, error) { return c.backend(ctx, name, parameters) }}
+	}
+	if isFile(n.name) {
+		inSandbox["path"] = n.name
+		return opens(wasmDriver, inSandbox), nil
+	}
+	if !slices.Contains(c.Names(), n.name) {
+		return opens(n.name, inSandbox), nil
+	}
+	if len(n.allow) > 0 {
+		return storage{}, usageError{fmt.Errorf("--allow is for drivers in .wasm files, and %s is compiled in", n.name)}
+	}
+	if n.name == inmemory.Name {
+		return storage{c, c.shared(n.parameters)}, nil
+	}
+	return opens(n.name, n.parameters), nil
+}
+
+// shared opens backends on one memory: inmemory has no storage that a second opening would find.
+func (c *composition) shared(parameters map[string]any) func(context.Context) (storagedriver.Backend, error) {
+	memory := inmemory.New()
+	open := c.layered(func(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
+		if _, err := inmemory.Open(ctx, parameters); err != nil { // checks the parameters
+			return nil, err
+		}
+		return memory, nil
+	})
+	return func(ctx context.Context) (storagedriver.Backend, error) {
+		b, err := open(ctx, parameters)
+		return b, storagedriver.WrapError("Open", inmemory.Name, "", err)
+	}
+}
+
+// open opens a driver. The caller closes it.
+func (s storage) open(ctx context.Context, options ...layers.Option) (storagedriver.StorageDriver, error) {
+	b, err := s.backend(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.complete(b, options...), nil
+}
+
+func (s storage) complete(b storagedriver.Backend, options ...layers.Option) storagedriver.StorageDriver {
+	return layers.Complete(b, append(s.c.options(), options...)...)
+}
+
+// reach opens the driver and closes it again. A driver that cannot be opened or reached is no failure of
+// conformance; the error says what it is.
+func (s storage) reach(ctx context.Context) error {
+	d, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := d.Stat(ctx, "/"); err != nil {
+		return closing(err, d.Close())
+	}
+	return d.Close()
+}

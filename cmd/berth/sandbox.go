@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/factory"
+	"github.com/berth-dev/storagedriver/runtime"
+)
+
+// sandboxConfig is the section of a driver in a .wasm file: what the operator allows it,
+// and the parameters that are its own.
+type sandboxConfig struct {
+	// Allow are the origins it may reach, scheme://host:port.
+	Allow []string `parameter:"allow"`
+	// Memory is the most bytes of linear memory of one instance; 0 is the runtime's default.
+	Memory int64 `parameter:"memory"`
+	// Instances is how many calls run at once; 0 is the runtime's default.
+	Instances int `parameter:"instances"`
+	// Cache is the folder for compiled code; "off" keeps none.
+	Cache string `parameter:"cache"`
+	// Parameters are the driver's own.
+	Parameters map[string]any `parameter:"parameters"`
+}
+
+// wasmFactory makes drivers of files that are named by their path.
+type wasmFactory struct{ c *composition }
+
+// Create implements factory.StorageDriverFactory.
+func (f wasmFactory) Create(ctx context.Context, parameters map[string]any) (storagedriver.StorageDriver, error) {
+	return f.c.reach(ctx, f.c.layered(f.c.openNamedWasm), parameters)
+}
+
+// load is what the factory does with a file in the search path.
+func (c *composition) load(ctx context.Context, path string, parameters map[string]any) (storagedriver.StorageDriver, error) {
+	return c.reach(ctx, c.layered(c.openWasm(path)), parameters)
+}
+
+// reach completes a driver, and makes a first request: opening a module makes none. A backend that
+// refuses or cannot be reached is said now, in one line, and not by each request later.
+func (c *composition) reach(ctx context.Context, open storagedriver.OpenFunc, parameters map[string]any) (storagedriver.StorageDriver, error) {
+	d, err := c.complete(ctx, open, parameters)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Stat(ctx, "/"); err != nil {
+		return nil, closing(err, d.Close())
+	}
+	return d, nil
+}
+
+// openWasm returns what opens the driver in the file at path.
+func (c *composition) openWasm(path string) storagedriver.OpenFunc {
+	return func(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
+		var config sandboxConfig
+		if err := factory.Decode(parameters, &config); err != nil {
+			return nil, err
+		}
+		return c.openModule(ctx, path, config)
+	}
+}
+
+// openNamedWasm opens the driver in the file that its parameters name.
+func (c *composition) openNamedWasm(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
+	var config struct {
+		Path          string `parameter:"path"`
+		sandboxConfig `parameter:",squash"`
+	}
+	err := factory.Decode(parameters, &config)
+	if err == nil && config.Path == "" {
+		err = storagedriver.NewError(storagedriver.KindInvalidArgument, `parameter "path" is missing: it names the .wasm file`)
+	}
+	if err != nil {
+		return nil, storagedriver.WrapError("Open", wasmDriver, "", err)
+	}
+	return c.openModule(ctx, config.Path, config.sandboxConfig)
+}
+
+// sandboxed is a backend on a module that is its own.
+type sandboxed struct {
+	storagedriver.Backend
+	module *runtime.Module
+}
+
+// Close implements storagedriver.Backend. It closes the module as well.
+func (s *sandboxed) Close() error {
+	return errors.Join(s.Backend.Close(), closeModule(s.module))
+}
+
+// closePatience is how long closing a module waits for calls under way. Callers end theirs first, so what
+// is left is a guest that computes, and the process is about to end.
+const closePatience = 10 * time.Second
+
+func closeModule(m *runtime.Module) error {
+	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
+	return m.Close(ctx)
+}
+
+// openModule loads the module at path and opens a backend from it.
+func (c *composition) openModule(ctx context.Context, path string, config sandboxConfig) (storagedriver.Backend, error) {
+	module, err := c.module(ctx, path, config)
+	if err != nil {
+		return nil, err
+	}
+	backend, err := module.Open(ctx, config.Parameters)
+	if err != nil {
+		return nil, closing(err, closeModule(module))
+	}
+	return &sandboxed{backend, module}, nil
+}
+
+// closing returns err, with what closing said if that failed too. It leaves err itself alone
+// otherwise, which is how the factory recognises an error that has a kind.
+func closing(err, closeErr error) error {
+	if closeErr == nil {
+		return err
+	}
+	return errors.Join(err, closeErr)
+}
+
+func (c *composition) module(ctx context.Context, path string, config sandboxConfig) (*runtime.Module, error) {
+	cache := config.Cache
+	switch cache {
+	case "":
+		cache = c.cacheDir
+	case "off":
+		cache = ""
+	}
+	return runtime.Load(ctx, path, runtime.Config{
+		Allow: config.Allow, MemoryLimit: config.Memory, MaxInstances: config.Instances, CacheDir: cache, Logger: c.logger,
+	})
+}

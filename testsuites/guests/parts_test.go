@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/chunked"
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/runtime"
 	"github.com/berth-dev/storagedriver/testsuites"
@@ -81,6 +82,20 @@ func (s *server) nativeParts() storagedriver.OpenFunc {
 
 var smallParts = testsuites.Configure(func(h *testsuites.Harness) { h.PartSize, h.Parallel = partSize, 4 })
 
+// budgeted gives the suite drivers whose writers have a memory budget of their own.
+func budgeted(open storagedriver.OpenFunc, parameters map[string]any) testsuites.Option {
+	return testsuites.Configure(func(h *testsuites.Harness) {
+		h.NewWithBudget = func(t testsuites.T, bytes int64) storagedriver.StorageDriver {
+			t.Helper()
+			b, err := open(t.Context(), parameters)
+			if err != nil {
+				t.Fatalf("open: %v", err)
+			}
+			return layers.Complete(b, layers.WithPartSize(partSize), layers.WithBudget(chunked.NewBudget(bytes)))
+		}
+	})
+}
+
 func TestPartsGuestConforms(t *testing.T) {
 	s := startStore(t)
 	m := load(t, "parts", s.url)
@@ -92,7 +107,8 @@ func TestPartsGuestConforms(t *testing.T) {
 		return layers.Complete(b, layers.WithPartSize(partSize)), nil
 	}
 	t.Cleanup(func() { wantNothingLeft(t, s) })
-	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "parts"), s.parameters("digest", "sha256"), loader, smallParts)
+	parameters := s.parameters("digest", "sha256")
+	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "parts"), parameters, loader, smallParts, budgeted(m.Open, parameters))
 }
 
 func TestPartsConformNatively(t *testing.T) {
@@ -100,7 +116,7 @@ func TestPartsConformNatively(t *testing.T) {
 	t.Cleanup(func() { wantNothingLeft(t, s) })
 	testsuites.RegisterInProcessSuite(t, func(t testsuites.T) storagedriver.StorageDriver {
 		return open(t, s.nativeParts(), s.parameters())
-	}, smallParts)
+	}, smallParts, budgeted(s.nativeParts(), s.parameters()))
 }
 
 // wantNothingLeft wants every upload of the suite to have ended, and no object to be left.

@@ -30,7 +30,7 @@ func TestStatefulGuestConforms(t *testing.T) {
 			t.Errorf("%d bodies are open at the end", stats.OpenBodies)
 		}
 	})
-	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "stateful"), s.parameters(), loader, smallParts)
+	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "stateful"), s.parameters(), loader, smallParts, budgeted(m.Open, s.parameters()))
 }
 
 func TestAStatefulGuestTakesAnUploadOfSeveralSegments(t *testing.T) {

@@ -28,12 +28,12 @@ func TestWebDAVGuestConforms(t *testing.T) {
 		}
 		return layers.Complete(b, layers.WithPartSize(partSize)), nil
 	}
-	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "webdav"), davParameters(s), loader, smallParts)
+	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "webdav"), davParameters(s), loader, smallParts, budgeted(load(t, "webdav", s.URL).Open, davParameters(s)))
 }
 
 func TestWebDAVConformsNatively(t *testing.T) {
 	s := davServer(t)
 	testsuites.RegisterInProcessSuite(t, func(t testsuites.T) storagedriver.StorageDriver {
 		return open(t, native.Open(webdav.Manifest(), webdav.Open), davParameters(s))
-	}, smallParts)
+	}, smallParts, budgeted(native.Open(webdav.Manifest(), webdav.Open), davParameters(s)))
 }

@@ -33,7 +33,7 @@ func (c *config) fields() berth.Fields {
 }
 
 const abilities = berth.AbilityCopy | berth.AbilityParts | berth.AbilityListTree | berth.AbilityRedirect |
-	berth.AbilityDeleteTree | berth.AbilityFilesUnderFiles | berth.AbilityConditional
+	berth.AbilityDeleteTree | berth.AbilityFilesUnderFiles | berth.AbilityConditional | berth.AbilityIdempotent
 
 // Manifest describes the driver.
 func Manifest() berth.Manifest {

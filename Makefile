@@ -94,16 +94,17 @@ test-servers: guests build/e2e/berth $(CRANE) $(REGISTRY)
 	}
 	cd testsuites/guests && $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m -run Apache .
 	BERTH_E2E_BINARY=$(CURDIR)/build/e2e/berth BERTH_E2E_CRANE=$(CRANE) BERTH_DRIVER_PATH=$(CURDIR)/bin \
-	  $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m ./testsuites/e2e/...
+	  $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 30m ./testsuites/e2e/...
 	BERTH_E2E_BINARY=$(CURDIR)/build/e2e/berth BERTH_E2E_CRANE=$(CRANE) BERTH_E2E_REGISTRY=$(REGISTRY) \
-	  $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m ./testsuites/interchange/...
+	  $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 30m ./testsuites/interchange/...
 
 MODELTIME ?= 1h
-## test-long: the long forms of tests that make test has short: streams of 5 GiB, 1,000 kills and more, pairs of faults, and the model for MODELTIME
+## test-long: the long forms of tests that make test has short: streams of 5 GiB, thousands of kills, pairs of faults, and the model, for MODELTIME on each driver
 test-long: guests
-	BERTH_LONG=1 $(GO) test -count=1 -timeout 2h -v ./testsuites/killloop/... ./testsuites/faultloop/... ./drivers/filesystem
-	cd testsuites/guests && BERTH_LONG=1 $(GO) test -count=1 -timeout 2h -v -run 'LongStreams|Fault' .
-	BERTH_MODEL_TIME=$(MODELTIME) $(GO) test -count=1 -timeout 4h -v ./testsuites/model/...
+	BERTH_LONG=1 $(GO) test -count=1 -timeout 1h -v -run 'Killed|TestInmemory|TestParts|TestFilesystem' ./drivers/filesystem ./testsuites/faultloop
+	cd testsuites/guests && BERTH_LONG=1 $(GO) test -count=1 -timeout 1h -v -run 'LongStreams|HoldsWhatever' .
+	BERTH_MODEL_TIME=$(MODELTIME) $(GO) test -count=1 -timeout 12h -v -run 'TestInmemory|TestFilesystem' ./testsuites/model/modelrapid
+	cd testsuites/guests && BERTH_MODEL_TIME=$(MODELTIME) $(GO) test -count=1 -timeout 12h -v -run GuestModel .
 
 build/e2e/berth: $(HOST_SOURCES)
 	@mkdir -p build/e2e

@@ -105,13 +105,53 @@ func (b *loanBody) Read(p []byte) (int, error) {
 	defer b.loan.mu.RUnlock()
 	switch {
 	case b.closed || b.loan.withdrawn:
-		return 0, storagedriver.NewError(storagedriver.KindClosed, "the part's body is read after its call has ended")
+		return 0, withdrawnError()
 	case b.at == len(b.loan.data):
 		return 0, io.EOF
 	}
 	n := copy(p, b.loan.data[b.at:])
 	b.at += n
 	return n, nil
+}
+
+// maxWrite is the most bytes that WriteTo hands over at a time.
+const maxWrite = 1 << 20
+
+// WriteTo implements io.WriterTo, which saves whoever copies to a file a copy in memory. A withdrawal waits
+// for the Write that is under way.
+func (b *loanBody) WriteTo(w io.Writer) (written int64, err error) {
+	for {
+		n, err := b.writeSome(w)
+		written += int64(n)
+		if err == io.EOF {
+			return written, nil
+		}
+		if err != nil {
+			return written, err
+		}
+	}
+}
+
+func (b *loanBody) writeSome(w io.Writer) (int, error) {
+	b.loan.mu.RLock()
+	defer b.loan.mu.RUnlock()
+	switch {
+	case b.closed || b.loan.withdrawn:
+		return 0, withdrawnError()
+	case b.at == len(b.loan.data):
+		return 0, io.EOF
+	}
+	p := b.loan.data[b.at:min(b.at+maxWrite, len(b.loan.data))]
+	n, err := w.Write(p)
+	b.at += n
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	return n, err
+}
+
+func withdrawnError() error {
+	return storagedriver.NewError(storagedriver.KindClosed, "the part's body is read after its call has ended")
 }
 
 func (b *loanBody) Close() error {

@@ -12,12 +12,16 @@ import (
 // eager is how many instances of a driver are made without looking whether one comes back.
 const eager = 4
 
-// patience is how long a call waits for an instance to come back before it makes another. One
-// of a Go guest takes about as long to make, then holds most of a MiB, and competes with the others
-// for the processor's caches: where calls are short, few instances serve many callers better.
-// Where they are long it is waited once for each instance, until there are enough; they are made
-// one after another, so that a burst on a busy machine does not make one for each call.
-const patience = 2 * time.Millisecond
+// patience is how long a call waits at least for an instance to come back before it makes another, and
+// twice what the last took to make if that is more, at most mostPatience. One of a Go guest takes
+// some 2 ms, then holds most of a MiB, and competes with the others for the processor's caches: where calls
+// are short, few instances serve many callers better. Where they are long it is waited once for each
+// instance, until there are enough; they are made one after another. On a busy machine, where everything
+// takes longer, a burst would otherwise make one for each call.
+const (
+	patience     = 2 * time.Millisecond
+	mostPatience = 50 * time.Millisecond
+)
 
 // pool keeps the instances of an opened driver: as many as calls that last need, and after
 // them the youngest idle ones, last in first out, so that a quiet driver shrinks.
@@ -32,6 +36,7 @@ type pool struct {
 	busy   int              // instances in use or being made
 	queue  []chan *instance // of calls that wait for one of them, the first first
 	making bool             // one of the calls that waited makes one
+	took   time.Duration    // to make the last one
 	idle   []*instance      // the oldest first
 	timer  *time.Timer      // nil when there is nothing to shrink
 	closed bool
@@ -115,17 +120,20 @@ func (p *pool) take(ctx context.Context) (*instance, error) {
 	if waits {
 		handed := make(chan *instance, 1)
 		p.queue = append(p.queue, handed)
+		wait := min(max(patience, 2*p.took), mostPatience)
 		p.mu.Unlock()
-		if in, err := p.await(ctx, handed); in != nil || err != nil {
+		if in, err := p.await(ctx, handed, wait); in != nil || err != nil {
 			return in, err
 		}
 		p.mu.Lock()
 	}
 	p.busy++
 	p.mu.Unlock()
+	begin := time.Now()
 	in, err := p.make(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.took = time.Since(begin)
 	if waits {
 		p.making = false
 	}
@@ -137,8 +145,8 @@ func (p *pool) take(ctx context.Context) (*instance, error) {
 
 // await waits for an instance that put hands over. nil is none in time: the caller is to
 // make one, and nobody else does.
-func (p *pool) await(ctx context.Context, handed chan *instance) (*instance, error) {
-	timer := time.NewTimer(patience)
+func (p *pool) await(ctx context.Context, handed chan *instance, wait time.Duration) (*instance, error) {
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		select {
@@ -155,7 +163,7 @@ func (p *pool) await(ctx context.Context, handed chan *instance) (*instance, err
 			return <-handed, nil
 		case p.making && !p.closed && ctx.Err() == nil:
 			p.mu.Unlock()
-			timer.Reset(patience)
+			timer.Reset(wait)
 			continue
 		}
 		p.queue = slices.Delete(p.queue, i, i+1)

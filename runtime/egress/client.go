@@ -51,7 +51,7 @@ type Client struct {
 
 // bufferSize is that of a connection, in each direction: small messages take one system
 // call, with their headers.
-const bufferSize = 64 << 10
+const bufferSize = 16 << 10
 
 // spelling is an origin as a URL has it.
 type spelling struct {

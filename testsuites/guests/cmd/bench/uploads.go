@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -160,6 +161,7 @@ func uploads(ctx context.Context, text string) error {
 		return err
 	}
 	var r uploaded
+	debug.FreeOSMemory() // what loading a module leaves, as berth serve does
 	if r.Started, err = size(rollup, "Pss"); err != nil {
 		return err
 	}

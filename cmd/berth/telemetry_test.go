@@ -62,7 +62,7 @@ func TestServeExportsTraces(t *testing.T) {
 	var c collector
 	server := httptest.NewServer(&c)
 	defer server.Close()
-	env := environment(t, "OTEL_EXPORTER_OTLP_ENDPOINT", server.URL, "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf",
+	env := environment(t, "OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT", server.URL, "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf",
 		"OTEL_SERVICE_NAME", "registry-of-this-test")
 	s := serveWith(t, env, configFile(t, ""))
 	response, err := http.Post(s.url+"/v2/a/blobs/uploads/", "", nil)

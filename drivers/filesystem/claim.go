@@ -18,14 +18,19 @@ type claim struct {
 	t    token
 	f    *os.File
 	name string // in the root directory
-	// at is where the next part begins.
-	at int64
+	own  state  // what the name says, once a part of this writer was accepted
+	// at is where the next part begins, and last where the one before did, if this call stored one.
+	at, last int64
 	// pending: the committed content is to be copied before anything is appended, and there
 	// is no file yet.
 	pending bool
 	// fresh: the file is this writer's and no state yet. It goes when the call fails.
 	fresh bool
 }
+
+// syncEvery is how much of an upload, in time, a killed process may lose. A sync for each part costs a
+// push a third of its speed; one a second costs nothing that can be measured.
+const syncEvery = time.Second
 
 // The pauses between two tries for a lock that another writer holds.
 const (
@@ -36,7 +41,7 @@ const (
 // claim opens the upload for the writer t to go on at offset. KindConflict: another writer's
 // part was accepted since t was opened, or the upload has ended.
 func (d *Driver) claim(ctx context.Context, t token, offset int64) (*claim, error) {
-	c := &claim{d: d, t: t, at: offset}
+	c := &claim{d: d, t: t, at: offset, last: offset}
 	err := c.open(ctx)
 	if err == nil {
 		return c, nil
@@ -56,12 +61,12 @@ func (c *claim) close() {
 }
 
 func (c *claim) open(ctx context.Context) error {
-	own, found, err := c.own(ctx)
+	found, err := c.findOwn(ctx)
 	switch {
 	case err != nil:
 		return err
 	case found:
-		return c.continueOwn(ctx, own)
+		return c.continueOwn(ctx)
 	case c.t.base != state{}:
 		if c.at != c.t.base.length {
 			return conflict("the upload does not end where the part begins")
@@ -79,27 +84,29 @@ func (c *claim) open(ctx context.Context) error {
 	return c.begin(ctx)
 }
 
-// own returns the state file of this writer, which exists once a part of it was accepted.
-func (c *claim) own(ctx context.Context) (s state, found bool, err error) {
+// findOwn finds the state file of this writer, which exists once a part of it was accepted.
+func (c *claim) findOwn(ctx context.Context) (found bool, err error) {
 	if err := c.d.enter(ctx); err != nil {
-		return state{}, false, err
+		return false, err
 	}
 	defer c.d.leave()
 	states, err := c.d.states(uploadDir(c.t.path))
 	for _, s := range states {
 		if s.session == c.t.session {
-			return s, true, nil
+			c.own = s
+			return true, nil
 		}
 	}
-	return state{}, false, classify(err, writing)
+	return false, classify(err, writing)
 }
 
 // continueOwn takes the writer's own file, and withdraws its last part if that is repeated.
-func (c *claim) continueOwn(ctx context.Context, own state) error {
-	if c.at != own.length && c.at != own.last {
+func (c *claim) continueOwn(ctx context.Context) error {
+	if c.at < c.own.length && c.at != c.own.last {
 		return conflict("the upload does not end where the part begins")
 	}
-	if err := c.take(ctx, own); err != nil || c.at == own.length {
+	withdrawn := c.at < c.own.length
+	if err := c.take(ctx, c.own); err != nil || !withdrawn {
 		return err
 	}
 	if err := c.d.enter(ctx); err != nil {
@@ -107,7 +114,7 @@ func (c *claim) continueOwn(ctx context.Context, own state) error {
 	}
 	defer c.d.leave()
 	// The name first, durably: it must never promise more than there is.
-	if err := c.rename(state{c.t.session, c.at, c.at}); err != nil {
+	if err := c.rename(); err != nil {
 		return err
 	}
 	if err := c.d.root.syncDir(uploadDir(c.t.path)); err != nil {
@@ -137,10 +144,33 @@ func (c *claim) take(ctx context.Context, s state) error {
 	if there.Size() < s.length {
 		return storagedriver.Errorf(storagedriver.KindCorrupt, "the upload's file has %d bytes of %d", there.Size(), s.length)
 	}
+	if there.Size() < c.at {
+		return conflict("the upload does not end where the part begins")
+	}
 	if c.at < s.length {
 		return nil // continueOwn cuts
 	}
+	if c.own == (state{}) && there.Size() > s.length {
+		if err := c.fence(there.Size()); err != nil {
+			return err
+		}
+	}
+	if there.Size() > c.at {
+		// That the name does not promise what is cut off is durable first: whoever gave it the name may have failed at that.
+		if err := c.d.root.syncDir(uploadDir(c.t.path)); err != nil {
+			return classify(err, writing)
+		}
+	}
 	return c.cut()
+}
+
+// fence sees to it that the writer whose parts are beyond the length that the name says does not find them under that
+// name when others are there. It is called before they are cut off. A slot is held.
+func (c *claim) fence(size int64) error {
+	if size > c.t.seen {
+		return overtaken()
+	}
+	return c.rename()
 }
 
 // cut makes the file end, and be written next, at c.at. A slot is held.
@@ -251,24 +281,58 @@ func (c *claim) fill(ctx context.Context, body storagedriver.Source) error {
 	return err
 }
 
-// append writes a part where the file ends and makes it durable, and then gives the file the name
-// that says so, which suspend makes durable. After an error, or a loss of power before that, the name says what
-// it said before.
+// append writes a part where the file ends. The first of a fresh upload, and one a second after that, is made
+// durable, with all before it, and the file then gets the name that says so, which suspend makes
+// durable. After an error, or a loss of power before that, the name says what it said before.
 func (c *claim) append(ctx context.Context, body storagedriver.Source) error {
 	if err := c.fill(ctx, body); err != nil {
 		return err
 	}
+	begin := c.at
+	c.last, c.at = begin, begin+body.Size()
+	if since := time.Since(time.UnixMilli(c.own.synced)); c.d.root.sync && 0 <= since && since < c.d.syncEvery {
+		return nil
+	}
 	if err := c.d.enter(ctx); err != nil {
+		c.retract(begin)
 		return err
 	}
 	defer c.d.leave()
-	if err := c.d.root.syncFile(c.f, c.name); err != nil {
-		return classify(err, writing)
+	err := c.promise()
+	if err != nil {
+		c.retract(begin)
 	}
-	return c.rename(state{c.t.session, c.at, c.at + body.Size()})
+	return err
 }
 
-// suspend makes the name durable that says how much there is.
+// retract cuts off what a call that fails wrote from begin on, or its repetition would take it for another writer's.
+// What has another name, or none, is no more this call's.
+func (c *claim) retract(begin int64) {
+	if c.d.root.isNamed(c.f, c.name) {
+		c.at = min(c.at, begin)
+		c.last = min(c.last, c.at)
+		_ = c.f.Truncate(c.at)
+	}
+}
+
+// promise makes durable what the file has, and gives it the name that says so. A slot is held.
+func (c *claim) promise() error {
+	if err := c.d.root.syncFile(c.f, c.name); err != nil {
+		c.forsake()
+		return classify(err, writing)
+	}
+	return c.rename()
+}
+
+// forsake cuts off, after a sync that failed, all that was not durable before. Any of it may be lost, and
+// the next sync would not say so: the system reports a failure once.
+func (c *claim) forsake() {
+	c.at = max(c.own.length, c.t.base.length)
+	c.last = c.at
+	_ = c.f.Truncate(c.at)
+}
+
+// suspend makes all parts durable, and the name that says how much there is.
 func (c *claim) suspend(ctx context.Context) error {
 	if c.pending {
 		return nil // there is no file
@@ -277,19 +341,25 @@ func (c *claim) suspend(ctx context.Context) error {
 		return err
 	}
 	defer c.d.leave()
+	if c.own != (state{}) && c.own.length < c.at {
+		if err := c.promise(); err != nil {
+			return err
+		}
+	}
 	dir := uploadDir(c.t.path)
 	return classify(c.d.settle(nil, "", dir, false, dir), writing)
 }
 
-// rename gives the file the name of s. A slot is held.
-func (c *claim) rename(s state) error {
+// rename gives the file the name that says that it ends at c.at. A slot is held.
+func (c *claim) rename() error {
+	s := state{c.t.session, c.last, c.at, max(0, time.Now().UnixMilli())} // a name has no sign
 	to := join(uploadDir(c.t.path), s.String())
 	err := c.d.root.Rename(c.name, to)
 	if errors.Is(err, fs.ErrNotExist) {
 		return overtaken()
 	}
 	if err == nil {
-		c.name, c.fresh = to, false
+		c.name, c.own, c.fresh = to, s, false
 	}
 	return classify(err, writing)
 }
@@ -307,10 +377,12 @@ func (c *claim) commit(ctx context.Context, last storagedriver.Source) error {
 		return err
 	}
 	if err := c.d.enter(ctx); err != nil {
+		c.retract(c.at)
 		return err
 	}
 	defer c.d.leave()
 	if err := c.d.settle(c.f, c.name, parent(rel(c.t.path)), false); err != nil {
+		c.forsake()
 		return classify(err, writing)
 	}
 	err := c.d.place(ctx, c.name, rel(c.t.path))
@@ -318,6 +390,7 @@ func (c *claim) commit(ctx context.Context, last storagedriver.Source) error {
 		return overtaken()
 	}
 	if err != nil {
+		c.retract(c.at)
 		return classify(err, writing)
 	}
 	c.fresh = false

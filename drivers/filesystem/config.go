@@ -100,6 +100,8 @@ func New(ctx context.Context, config Config) (*Driver, error) {
 		root:    root,
 		slots:   make(chan struct{}, min(max(config.MaxThreads, MinThreads), maxThreads)),
 		buffers: sync.Pool{New: func() any { return new([bufferSize]byte) }},
+
+		syncEvery: syncEvery,
 	}
 	return d, nil
 }

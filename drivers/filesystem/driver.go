@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 )
@@ -31,6 +32,8 @@ type Driver struct {
 	buffers  sync.Pool // of *[bufferSize]byte
 	listings listings
 	fresh    freshDirs
+	// syncEvery is that of claim.go, but in tests.
+	syncEvery time.Duration
 }
 
 // Name implements Backend.

@@ -156,7 +156,7 @@ func (t *tree) syncFile(f *os.File, name string) error {
 	if !t.sync {
 		return nil
 	}
-	err := f.Sync()
+	err := t.fsync(f)
 	t.observed(err, "sync", name)
 	return err
 }
@@ -175,7 +175,7 @@ func (t *tree) syncDir(dir string) error {
 		return err
 	}
 	defer f.Close()
-	err = f.Sync()
+	err = t.fsync(f)
 	if !dirsSync || errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
 		err = nil
 	}

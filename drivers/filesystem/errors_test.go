@@ -50,7 +50,7 @@ func TestClassify(t *testing.T) {
 
 func FuzzTokens(f *testing.F) {
 	f.Add(token{session: freshSession, path: "/a/b~"}.String())
-	f.Add(token{session: freshSession, path: "/a", base: state{freshSession, 1, 2}, committed: version{3, -4}}.String())
+	f.Add(token{session: freshSession, path: "/a", base: state{freshSession, 1, 2, 3}, seen: 4, committed: version{3, -4}}.String())
 	f.Add("1,,,,,")
 	f.Fuzz(func(t *testing.T, s string) {
 		if parsed, err := parseToken(s); err == nil {

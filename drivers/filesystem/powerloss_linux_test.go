@@ -1,12 +1,15 @@
 package filesystem_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/drivers/filesystem"
@@ -143,13 +146,25 @@ func remove(paths ...string) func(*stored) {
 	}
 }
 
-func TestPowerLoss(t *testing.T) {
-	t.Parallel()
+func newPowerLoss(t *testing.T, syncEvery time.Duration) *powerLoss {
 	root := t.TempDir()
 	p := &powerLoss{t: t, d: openDurable(t, root), disk: newDisk(t, root), now: stored{map[string][]string{}, map[string][]string{}}}
-	ctx := t.Context()
+	p.d.SyncEvery(syncEvery)
 	// The root directory itself is there.
 	p.disk.observe("sync directory", ".")
+	return p
+}
+
+func TestPowerLoss(t *testing.T) {
+	t.Parallel()
+	for _, syncEvery := range []time.Duration{0, 24 * time.Hour} {
+		t.Run(syncEvery.String(), func(t *testing.T) { testPowerLoss(newPowerLoss(t, syncEvery)) })
+	}
+}
+
+func testPowerLoss(p *powerLoss) {
+	t := p.t
+	ctx := t.Context()
 
 	p.put("/f", "at the root")
 	p.put("/a/b/f", "one, in new directories")
@@ -204,4 +219,47 @@ func TestPowerLoss(t *testing.T) {
 	p.step("delete all", func(s *stored) { remove(slices.Collect(maps.Keys(s.files))...)(s) }, func() error { return p.d.DeleteTree(ctx, "/") })
 	p.d.Observe(nil)
 	t.Logf("%d losses of power", p.checks)
+}
+
+// TestPowerLossAfterRepetition: a part that was suspended is repeated, and the disk fails once as its old length is
+// taken back.
+func TestPowerLossAfterRepetition(t *testing.T) {
+	t.Parallel()
+	p := newPowerLoss(t, 0)
+	w := upload(t, p.d, "/f", false)
+	p.step("first part", func(s *stored) { s.uploads["/f"] = []string{missing, "first,"} }, func() error { return w.part(storagedriver.BytesSource("first,")) })
+	p.step("suspend", func(s *stored) { s.uploads["/f"] = []string{"first,second,"} }, func() error { return w.parts("second,").suspend() })
+	part := func(content string) error {
+		_, err := p.d.PutPart(t.Context(), w.up.Token, storagedriver.Part{Number: 2, Offset: 6, Body: storagedriver.BytesSource(content)})
+		return err
+	}
+	p.step("part that fails", func(s *stored) { s.uploads["/f"] = []string{"first,second,", "first,"} }, func() error {
+		p.d.FailSync(syscall.EIO)
+		defer p.d.FailSync(nil)
+		if err := part("two,"); !errors.Is(err, syscall.EIO) {
+			return fmt.Errorf("got %w, want EIO", err)
+		}
+		return nil
+	})
+	p.step("the part again", func(s *stored) { s.uploads["/f"] = []string{"first,", "first,two,"} }, func() error { return part("two,") })
+	p.d.Observe(nil)
+}
+
+// TestPowerLossAfterTakeover: a writer takes an upload with more in its file than counts.
+func TestPowerLossAfterTakeover(t *testing.T) {
+	t.Parallel()
+	p := newPowerLoss(t, 24*time.Hour)
+	p.step("suspend", func(s *stored) { s.uploads["/f"] = []string{"head,"} }, func() error { return upload(t, p.d, "/f", false).parts("head,").suspend() })
+	w := upload(t, p.d, "/f", true)
+	p.step("parts of one", func(s *stored) { s.uploads["/f"] = []string{"head,", "head,one,"} }, func() error {
+		w.parts("one,", "a2,", "a3,")
+		return nil
+	})
+	w = upload(t, p.d, "/f", true)
+	p.step("parts of another", func(*stored) {}, func() error {
+		w.parts("b1,", "b2,")
+		return nil
+	})
+	p.step("its suspend", func(s *stored) { s.uploads["/f"] = []string{"head,one,b1,b2,"} }, w.suspend)
+	p.d.Observe(nil)
 }

@@ -15,8 +15,10 @@ import (
 type token struct {
 	session string
 	path    string
-	// base is the state file that the writer continues, if any.
+	// base is the state file that the writer continues, if any, and seen how many bytes it had when
+	// the writer was opened: when it has more, another writer has gone on with it.
 	base state
+	seen int64
 	// committed is the content at path that the writer continues, if any.
 	committed version
 }
@@ -30,55 +32,57 @@ func versionOf(info fs.FileInfo) version { return version{info.Size(), info.ModT
 
 // String is what the caller keeps: fields that have no "," in them.
 func (t token) String() string {
-	return fmt.Sprintf("1,%s,%s,%d,%d,%s", t.session, t.base, t.committed.size, t.committed.modTime, t.path)
+	return fmt.Sprintf("1,%s,%s,%d,%d,%d,%s", t.session, t.base, t.seen, t.committed.size, t.committed.modTime, t.path)
 }
 
 func parseToken(s string) (token, error) {
 	bad := storagedriver.NewError(storagedriver.KindInvalidArgument, "not a token of this driver")
-	fields := strings.SplitN(s, ",", 6)
-	if len(fields) != 6 || fields[0] != "1" || !isSession(fields[1]) || storagedriver.ValidatePrivatePath(fields[5]) != nil {
+	fields := strings.SplitN(s, ",", 7)
+	if len(fields) != 7 || fields[0] != "1" || !isSession(fields[1]) || storagedriver.ValidatePrivatePath(fields[6]) != nil {
 		return token{}, bad
 	}
-	t := token{session: fields[1], path: fields[5]}
+	t := token{session: fields[1], path: fields[6]}
 	if fields[2] != "" {
 		var ok bool
 		if t.base, ok = parseState(fields[2]); !ok {
 			return token{}, bad
 		}
 	}
-	var sizeErr, timeErr error
-	t.committed.size, sizeErr = strconv.ParseInt(fields[3], 10, 64)
-	t.committed.modTime, timeErr = strconv.ParseInt(fields[4], 10, 64)
-	if errors.Join(sizeErr, timeErr) != nil {
+	var seenErr, sizeErr, timeErr error
+	t.seen, seenErr = strconv.ParseInt(fields[3], 10, 64)
+	t.committed.size, sizeErr = strconv.ParseInt(fields[4], 10, 64)
+	t.committed.modTime, timeErr = strconv.ParseInt(fields[5], 10, 64)
+	if errors.Join(seenErr, sizeErr, timeErr) != nil {
 		return token{}, bad
 	}
 	return t, nil
 }
 
-// state is the name of an upload's file: SESSION-LAST-LENGTH. The session is the writer that
-// accepted the last part; that part begins at last; length bytes are durable, and what the file
-// has beyond them does not count.
+// state is the name of an upload's file: SESSION-LAST-LENGTH-SYNCED. The session is the writer that
+// goes on with it; length bytes are durable, the last part among them begins at last, and they
+// became so at synced, in milliseconds since 1970. What the file has beyond them counts for that writer alone.
 type state struct {
-	session      string
-	last, length int64
+	session              string
+	last, length, synced int64
 }
 
 func (s state) String() string {
 	if s == (state{}) {
 		return ""
 	}
-	return fmt.Sprintf("%s-%d-%d", s.session, s.last, s.length)
+	return fmt.Sprintf("%s-%d-%d-%d", s.session, s.last, s.length, s.synced)
 }
 
 func parseState(name string) (state, bool) {
 	fields := strings.Split(name, "-")
-	if len(fields) != 3 || !isSession(fields[0]) {
+	if len(fields) != 4 || !isSession(fields[0]) {
 		return state{}, false
 	}
 	last, lastErr := strconv.ParseUint(fields[1], 10, 63)
 	length, lengthErr := strconv.ParseUint(fields[2], 10, 63)
-	s := state{fields[0], int64(last), int64(length)}
-	return s, lastErr == nil && lengthErr == nil && last <= length && s.String() == name
+	synced, syncedErr := strconv.ParseUint(fields[3], 10, 63)
+	s := state{fields[0], int64(last), int64(length), int64(synced)}
+	return s, errors.Join(lastErr, lengthErr, syncedErr) == nil && last <= length && s.String() == name
 }
 
 // isSession reports whether s is like rand.Text.

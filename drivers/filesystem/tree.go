@@ -16,6 +16,8 @@ type tree struct {
 	fast beneath
 	// sync: what is to be durable is synced.
 	sync bool
+	// fsync is os.File.Sync, but in tests of disks that fail.
+	fsync func(*os.File) error
 	// observe, if any, is told of everything that changes the directory or makes it durable, right
 	// after it happened. It stands for the disk in tests that take its power away.
 	observe func(effect string, names ...string)
@@ -40,7 +42,7 @@ func openTree(name string, sync bool) (*tree, error) {
 		_ = root.Close()
 		return nil, err
 	}
-	return &tree{root: root, fast: newBeneath(dir), sync: sync}, nil
+	return &tree{root: root, fast: newBeneath(dir), sync: sync, fsync: (*os.File).Sync}, nil
 }
 
 // Close closes the root directory. Files that are open go on.

@@ -11,8 +11,9 @@ import (
 	"github.com/berth-dev/storagedriver"
 )
 
-// limits: parts are appended to one file. They may have any size, and any number.
-var limits = storagedriver.PartLimits{Sequential: true}
+// limits: parts are appended to one file. They may have any size, and any number; Max bounds what a
+// writer collects in memory, which a killed process loses.
+var limits = storagedriver.PartLimits{Max: 4 << 20, Sequential: true}
 
 // OpenUpload implements Uploads. It makes nothing: the first part does.
 func (d *Driver) OpenUpload(ctx context.Context, path string, append bool) (storagedriver.Upload, error) {
@@ -33,7 +34,7 @@ func (d *Driver) OpenUpload(ctx context.Context, path string, append bool) (stor
 	var length int64
 	resumed := false
 	if append {
-		t.base, resumed, err = d.newest(uploadDir(path))
+		t.base, t.seen, resumed, err = d.newest(uploadDir(path))
 		if err != nil {
 			return storagedriver.Upload{}, classify(err, writing)
 		}
@@ -52,12 +53,12 @@ func (d *Driver) OpenUpload(ctx context.Context, path string, append bool) (stor
 }
 
 // newest returns the state of the upload in dir, the one written last if a writer has
-// begun anew beside an older one.
-func (d *Driver) newest(dir string) (s state, found bool, err error) {
+// begun anew beside an older one, and the bytes of its file.
+func (d *Driver) newest(dir string) (s state, size int64, found bool, err error) {
 	for range attempts {
 		states, err := d.states(dir)
-		if len(states) < 2 || err != nil {
-			return append(states, state{})[0], len(states) > 0, err
+		if len(states) == 0 || err != nil {
+			return state{}, 0, false, err
 		}
 		var written time.Time
 		for _, candidate := range states {
@@ -65,15 +66,15 @@ func (d *Driver) newest(dir string) (s state, found bool, err error) {
 			if err = missing; err != nil {
 				break // renamed by its writer, or ended: look again
 			}
-			if info.ModTime().After(written) {
-				s, written = candidate, info.ModTime()
+			if written.IsZero() || info.ModTime().After(written) {
+				s, size, written = candidate, info.Size(), info.ModTime()
 			}
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return s, err == nil, err
+			return s, size, err == nil, err
 		}
 	}
-	return state{}, false, busy("the upload's writers are too quick")
+	return state{}, 0, false, busy("the upload's writers are too quick")
 }
 
 // states returns the states in an upload directory, which may be missing. A reading is not
@@ -132,7 +133,7 @@ func (d *Driver) PutPart(ctx context.Context, name string, part storagedriver.Pa
 	return []byte{}, nil
 }
 
-// SuspendUpload implements Uploads. The bytes of the parts are durable already; a tail becomes one.
+// SuspendUpload implements Uploads. A tail becomes a part.
 func (d *Driver) SuspendUpload(ctx context.Context, name string, receipts *storagedriver.Receipts, tail storagedriver.Source) error {
 	t, err := parseToken(name)
 	if err != nil {
@@ -151,11 +152,13 @@ func (d *Driver) SuspendUpload(ctx context.Context, name string, receipts *stora
 	}
 	defer c.close()
 	if tail != nil && tail.Size() > 0 {
-		if err := c.append(ctx, tail); err != nil {
-			return err
-		}
+		err = c.append(ctx, tail)
 	}
-	return c.suspend(ctx)
+	// The parts are kept in any case: there may be no room for the tail.
+	if suspended := c.suspend(ctx); err == nil {
+		err = suspended
+	}
+	return err
 }
 
 // CommitUpload implements Uploads: a sync if there is a last part, and a rename.
@@ -207,7 +210,7 @@ func (d *Driver) CancelUpload(ctx context.Context, name string) error {
 	removed := false
 	for _, name := range names {
 		own := strings.HasPrefix(name, t.session+"-") || name == freshName(t.session)
-		if !own && name != t.base.String() {
+		if !own && !d.isUntouched(t, name) {
 			continue
 		}
 		if err := d.root.Remove(join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -222,6 +225,15 @@ func (d *Driver) CancelUpload(ctx context.Context, name string) error {
 		return nil
 	}
 	return classify(d.root.syncDir(dir), reading)
+}
+
+// isUntouched reports whether name is the state that the writer t continues, and nobody has gone on with it.
+func (d *Driver) isUntouched(t token, name string) bool {
+	if name != t.base.String() {
+		return false
+	}
+	info, err := d.root.Lstat(join(uploadDir(t.path), name))
+	return err == nil && info.Size() <= t.seen
 }
 
 // AbortUploads implements Uploads.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/registry/adapt"
@@ -45,7 +46,7 @@ func newHandler(ctx context.Context, d driver.StorageDriver, config *Config) (h 
 	defer func() {
 		if p := recover(); p != nil {
 			cancel()
-			h, err = nil, refused(p)
+			h, err = nil, refused(p, own)
 		}
 	}()
 	return &Handler{app: handlers.NewApp(ctx, own), cancel: cancel}, nil
@@ -65,17 +66,25 @@ func ownConfig(config *Config) *Config {
 }
 
 // refused is the error of one line for what NewApp panicked with.
-func refused(p any) error {
+func refused(p any, config *Config) error {
 	if _, twice := p.(prometheus.AlreadyRegisteredError); twice {
 		return storagedriver.NewError(storagedriver.KindInvalidArgument,
 			"configuration: http.debug.prometheus: is enabled for another registry of this process; enable it for one")
 	}
-	return storagedriver.Errorf(storagedriver.KindInvalidArgument, "configuration: %s", oneLine(fmt.Sprint(p)))
+	text := oneLine(fmt.Sprint(p))
+	// What distribution panics with is the text alone of net/http's error: it has asked the registry behind the proxy.
+	if config.Proxy.RemoteURL != "" && strings.HasPrefix(text, "Get \"") {
+		return storagedriver.Errorf(storagedriver.KindUnavailable,
+			"configuration: proxy.remoteurl: %s: it is asked at the start; see that it runs and can be reached from here", text)
+	}
+	return storagedriver.Errorf(storagedriver.KindInvalidArgument, "configuration: %s", text)
 }
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.app.ServeHTTP(w, r.WithContext(adapt.WithRequest(r.Context())))
+	ctx := adapt.WithRequest(r.Context())
+	defer adapt.EndRequest(ctx)
+	h.app.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // Close stops what runs in the background. It is called once, after the last request.

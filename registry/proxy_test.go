@@ -139,6 +139,15 @@ func TestPullThroughCacheWithAWrongPasswordPullsNothing(t *testing.T) {
 	}
 }
 
+// TestPullThroughCacheWhoseRegistryIsDown: it is worth another try, and no mistake of the configuration.
+func TestPullThroughCacheWhoseRegistryIsDown(t *testing.T) {
+	config := parse(t, start+"storage: inmemory\nproxy: {remoteurl: 'http://me:sesame@127.0.0.1:1', ttl: 0s}\n")
+	_, err := registry.NewHandler(t.Context(), newStore(t), config)
+	if storagedriver.KindOf(err) != storagedriver.KindUnavailable || !strings.Contains(err.Error(), "proxy.remoteurl: Get ") || strings.Contains(err.Error(), "sesame") {
+		t.Errorf("got %v, want KindUnavailable and the key's name", err)
+	}
+}
+
 // TestPullThroughCacheRemembersTimesAcrossARestart stops the cache before the time of a layer is over, and
 // has the next one remove it.
 func TestPullThroughCacheRemembersTimesAcrossARestart(t *testing.T) {

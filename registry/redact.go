@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,6 +23,14 @@ func secretsOf(c *Config) []string {
 		if u, err := url.Parse(address); err == nil {
 			password, _ := u.User.Password()
 			all = append(all, password, url.QueryEscape(password))
+			// As it is written, and as a URL writes it.
+			_, after, _ := strings.Cut(address, "://")
+			_, written, _ := strings.Cut(after, ":")
+			if i := strings.LastIndex(written, "@"); password != "" && i >= 0 {
+				all = append(all, written[:i])
+			}
+			_, escaped, _ := strings.Cut(u.User.String(), ":")
+			all = append(all, escaped)
 		}
 		for name, values := range header {
 			if config.IsSecretHeader(name) {
@@ -40,7 +49,9 @@ func secretsOf(c *Config) []string {
 		all = append(all, h.MailOptions.SMTP.Password)
 	}
 	all = slices.DeleteFunc(all, func(s string) bool { return len(s) < leastSecret })
-	slices.Sort(all)
+	slices.SortFunc(all, func(a, b string) int { // of two that begin alike, the whole of the longer one is masked
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+	})
 	return slices.Compact(all)
 }
 

@@ -15,10 +15,10 @@ func (a *app) knownDrivers() config.Known {
 	drivers := a.compose()
 	known := config.Known{Drivers: []config.Driver{}}
 	for _, name := range drivers.Names() {
-		known.Drivers = append(known.Drivers, config.Driver{Name: name, Parameters: withLayers(driverParameters(name))})
+		known.Drivers = append(known.Drivers, config.Driver{Name: name, Parameters: withLayers(driverParameters(name)), Judge: judgeLayers})
 	}
 	for _, f := range drivers.Files() {
-		known.Drivers = append(known.Drivers, config.Driver{Name: f.Name, Parameters: withLayers(config.OfParameters(sandboxConfig{}))})
+		known.Drivers = append(known.Drivers, config.Driver{Name: f.Name, Parameters: withLayers(config.OfParameters(sandboxConfig{})), Judge: judgeLayers})
 	}
 	return known
 }
@@ -64,4 +64,10 @@ func withLayers(n *config.Node) *config.Node {
 	}
 	n.Add(stack.Key, layers)
 	return n
+}
+
+// judgeLayers returns what is wrong with the section layers of a driver's parameters.
+func judgeLayers(parameters map[string]any) error {
+	_, err := stack.Parse(parameters[stack.Key])
+	return err
 }

@@ -228,3 +228,18 @@ func TestKnownParametersAreThoseOfTheDrivers(t *testing.T) {
 		}
 	}
 }
+
+// TestConfigValidateJudgesLayers has what only the layers themselves know to be wrong.
+func TestConfigValidateJudgesLayers(t *testing.T) {
+	for layers, want := range map[string]string{
+		"limit: {concurrency: 1}": "FILE:3: storage.filesystem has what cannot be used: layers.limit: parameter \"concurrency\" must be a whole number from 2 to 65535",
+		"fault: [x y z]":          "FILE:3: storage.filesystem has what cannot be used: layers.fault: rule 1, \"x y z\": an effect is wanted",
+	} {
+		path := writeConfig(t, "version: 0.1\nstorage:\n  filesystem: {rootdirectory: /x, layers: {"+layers+"}}\n")
+		c := newConsole(t, nil)
+		c.wantStatus(t, statusUsage, []string{"config", "validate", path}, "there is 1 problem")
+		if got := c.out.String(); !strings.HasPrefix(got, strings.Replace(want, "FILE", path, 1)) {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

@@ -74,6 +74,9 @@ func (a *app) performScript(ctx context.Context, o conformance) error {
 		bar.show("%d of %d  %s", done+1, len(script), op)
 	})
 	bar.clear()
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: the script was interrupted: %w", o.script, ctx.Err())
+	}
 	var wrong *model.Mismatch
 	if err != nil && !errors.As(err, &wrong) {
 		return fmt.Errorf("%s: %w", o.script, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
@@ -46,6 +47,9 @@ func (a *app) openTelemetry(ctx context.Context, config *registry.Config, logger
 	if !tracesWanted(a.getenv) {
 		return t, nil
 	}
+	if err := soundEndpoints(a.getenv); err != nil {
+		return nil, err
+	}
 	exporter, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
 		return nil, storagedriver.Errorf(storagedriver.KindInvalidArgument,
@@ -74,6 +78,17 @@ func tracesWanted(getenv func(string) string) bool {
 	default:
 		return exporter != "" || getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 	}
+}
+
+// soundEndpoints refuses what is no URL: the exporter would pass over it, and export to localhost.
+func soundEndpoints(getenv func(string) string) error {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+		value := getenv(name)
+		if u, err := url.Parse(value); value != "" && (err != nil || u.Host == "" && u.Scheme != "unix") {
+			return storagedriver.Errorf(storagedriver.KindInvalidArgument, "%s: must be a URL such as http://collector:4318", name)
+		}
+	}
+	return nil
 }
 
 // close exports what is left. It is called after the last request.

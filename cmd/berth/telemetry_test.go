@@ -112,6 +112,16 @@ func TestAnUnknownExporterIsAnError(t *testing.T) {
 	newConsole(t, env).wantStatus(t, statusUsage, []string{"serve", configFile(t, "")}, "OTEL_TRACES_EXPORTER", "carrier-pigeon")
 }
 
+// The exporter passes over an endpoint that is none, and exports to localhost.
+func TestAnEndpointThatIsNoURLIsAnError(t *testing.T) {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+		for _, value := range []string{":::", "collector:4318", "127.0.0.1:4318"} {
+			env := environment(t, name, value)
+			newConsole(t, env).wantStatus(t, statusUsage, []string{"serve", configFile(t, "")}, name+": must be a URL such as http://collector:4318")
+		}
+	}
+}
+
 // The debug server shows what the storage does, at its gate under distribution's name.
 func TestServeShowsTheStoragesMetrics(t *testing.T) {
 	const variable = "BERTH_TEST_METRICS_ALONE"

@@ -26,6 +26,8 @@ const hashStateTimeout = 30 * time.Second
 //     might have replaced what it hashed;
 //   - not at offset 0, and not once the upload is committed or cancelled.
 //
+// [EndRequest] ends the request.
+//
 // With or without it, a hash state is written detached from the cancellation of its context
 // under a deadline of its own, and not when the upload's startedat file is gone: what is
 // left out costs the client nothing, distribution then hashes the content anew.
@@ -46,13 +48,34 @@ func requestOf(ctx context.Context) *request {
 	return r
 }
 
-func (r *request) opened(path string, w *writer) {
+// opened reports whether there is a request that knows w from now on.
+func (r *request) opened(path string, w *writer) bool {
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if former := r.writers[path]; former != nil && former.ended {
+		former.release()
+	}
+	r.writers[path] = w
+	return true
+}
+
+// EndRequest is called when the handler of a request, whose context comes from [WithRequest], has returned or panicked. It
+// forgets writers that committed and whose content became no blob.
+func EndRequest(ctx context.Context) {
+	r := requestOf(ctx)
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.writers[path] = w
+	for _, w := range r.writers {
+		if w.ended {
+			w.release()
+		}
+	}
 }
 
 func (r *request) writer(path string) *writer {

@@ -128,3 +128,50 @@ func TestWhatRivalsCommitIsHashedOnceMore(t *testing.T) {
 	}
 	expectStored(t, store, right, true)
 }
+
+// TestARivalAfterTheCommit: distribution closes a writer that has committed before it moves the content, and a rival may
+// come in between.
+func TestARivalAfterTheCommit(t *testing.T) {
+	store, d, ctx, w := upTo10(t)
+	if err := w.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	content, err := store.GetContent(t.Context(), upload+"/data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, rival := another(t, d)
+	accept(t, rival, 5)
+	if err := rival.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	blob := blobOf(string(content))
+	if err := d.Move(ctx, upload+"/data", blob); err == nil {
+		t.Error("Move after a rival has appended and committed: want it refused")
+	}
+	expectStored(t, store, blob, false)
+}
+
+// TestEndedRequestsAreNobodysRivals: what a request committed and did not move is open until it ends, and no longer.
+func TestEndedRequestsAreNobodysRivals(t *testing.T) {
+	store, d, ctx, w := upTo10(t)
+	if err := w.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other, next := another(t, d)
+	accept(t, next, 1)
+	expectStored(t, store, vouch(t, d, other, next), false)
+	if err := next.Close(); err != nil {
+		t.Fatal(err)
+	}
+	adapt.EndRequest(ctx)
+	other, next = another(t, d)
+	accept(t, next, 1)
+	expectStored(t, store, vouch(t, d, other, next), true)
+}

@@ -77,7 +77,7 @@ func (t *toDistribution) Writer(ctx context.Context, path string, append bool) (
 	}
 	out := &writer{w: w, name: t.d.Name(), path: path, contender: self}
 	out.forget = func() error { return t.removeHashStates(ctx, path) }
-	requestOf(ctx).opened(path, out)
+	out.requested = requestOf(ctx).opened(path, out)
 	return out, nil
 }
 
@@ -133,6 +133,7 @@ type writer struct {
 	contender  *contender   // nil for what is no upload of a blob
 	forget     func() error // removes the upload's hash states
 	ended      bool         // committed or cancelled: there is nothing to resume
+	requested  bool         // a request knows it, and releases it
 	closed     bool
 	closeErr   error
 }
@@ -149,10 +150,14 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, w.fail(err)
 }
 
-// Close may come from distribution several times, also after suspend: each caller gets the first outcome.
+// Close may come from distribution several times, also after suspend: each caller gets the first outcome. distribution
+// closes a writer that has committed before it makes a blob of the content, so that such a one stays one of those that
+// are open for its rivals, until the request moves, deletes or ends.
 func (w *writer) Close() error {
 	err := w.suspend()
-	w.release()
+	if !w.ended || !w.requested {
+		w.release()
+	}
 	return err
 }
 

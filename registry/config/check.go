@@ -254,7 +254,11 @@ func (c *checker) scalar(n *Node, v *yaml.Node, path string) {
 	}
 	if len(n.Enum) > 0 && !allowed(n, v.Value) {
 		near := nearest(v.Value, n.Enum)
-		if near != "" {
+		switch {
+		case len(n.Enum) == 1:
+			c.say(v, path, "must be %s", n.Enum[0])
+			return
+		case near != "":
 			near = "; did you mean " + near + "?"
 		}
 		c.say(v, path, "is none of %s%s", strings.Join(n.Enum, ", "), near)

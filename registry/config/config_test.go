@@ -118,7 +118,7 @@ func TestYAMLIsReadAsDistributionReadsIt(t *testing.T) {
 		"# nothing\n":                           {"config.yml: is empty; it needs at least version and storage"},
 		"5\n":                                   {"config.yml:1: is no map; it needs at least version and storage"},
 		"storage: inmemory\n":                   {"config.yml: version is missing; write version: 0.1"},
-		"version: 0.2\nstorage: inmemory\n":     {"config.yml:1: version is none of 0.1"},
+		"version: 0.2\nstorage: inmemory\n":     {"config.yml:1: version must be 0.1"},
 		"version: 0.1\n":                        {"config.yml: storage is missing; name a driver, for example filesystem"},
 		"version: 0.1\nstorage: filesytem\n":    {"config.yml:2: storage.filesytem is unknown; did you mean filesystem?"},
 		"version: 0.1\nstorage: s3\n":           {"config.yml:2: storage.s3 is a driver of distribution that is not here; there are anything, filesystem, inmemory"},
@@ -167,4 +167,20 @@ func TestSlipsAreRecognised(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
+}
+
+func TestAFileHasOneDocument(t *testing.T) {
+	expectProblems(t, read(t, inMemory+"---\nhttp: {addr: ':5000'}\n"), "config.yml:3: holds a second document, which is not read; keep one")
+	expectProblems(t, read(t, inMemory+"---\n: [\n"), "config.yml: holds a second document, which is not read; keep one")
+	expectProblems(t, read(t, inMemory+"---\n# nothing\n"))
+}
+
+func TestValuesThatCannotBe(t *testing.T) {
+	expectProblems(t, read(t, "version: 0.2\nstorage: inmemory\nhttp: {addr: '127.0.0.1:99999'}\n"), "config.yml:1: version must be 0.1")
+	expectProblems(t, read(t, inMemory+"http: {addr: '127.0.0.1:99999'}\n"), "config.yml:3: http.addr has a port above 65535")
+}
+
+func TestAnHtpasswdThatIsAFolder(t *testing.T) {
+	d := read(t, inMemory+"auth: {htpasswd: {realm: r, path: '"+t.TempDir()+"'}}\n")
+	expectProblems(t, d, "config.yml:3: auth.htpasswd.path names a folder; name a file, which is made where it is missing")
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/distribution/distribution/v3/configuration"
+	"github.com/sirupsen/logrus"
 	yaml2 "go.yaml.in/yaml/v2"
 	"go.yaml.in/yaml/v3"
 )
@@ -80,8 +81,9 @@ func (d *Document) parse(data []byte) (*yaml.Node, bool) {
 	var whole any
 	var root yaml.Node
 	err := yaml2.Unmarshal(data, &whole)
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	if err == nil {
-		err = yaml.NewDecoder(bytes.NewReader(data)).Decode(&root)
+		err = decoder.Decode(&root)
 	}
 	switch {
 	case errors.Is(err, io.EOF) || err == nil && len(root.Content) == 0:
@@ -100,6 +102,10 @@ func (d *Document) parse(data []byte) (*yaml.Node, bool) {
 	if top.Kind != yaml.MappingNode {
 		d.say(top.Line, "", "is no map; it needs at least version and storage")
 		return nil, false
+	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) && !(err == nil && (len(second.Content) == 0 || isNull(second.Content[0]))) {
+		d.say(second.Line, "", "holds a second document, which is not read; keep one")
 	}
 	if !hasKey(top, "version") {
 		d.say(0, "version", "is missing; write version: 0.1")
@@ -131,7 +137,7 @@ func (d *Document) build(data []byte) {
 		d.say(0, "storage", "is missing; name a driver, for example filesystem")
 		return
 	}
-	c, err := configuration.Parse(bytes.NewReader(data))
+	c, err := parseQuietly(data)
 	if err != nil {
 		d.parserSays(known, err.Error())
 		return
@@ -139,11 +145,20 @@ func (d *Document) build(data []byte) {
 	d.Config = c
 	d.value = plain(reflect.ValueOf(*c))
 	before := len(d.Problems)
+	d.ignoredVariables(data)
 	d.rules()
 	// A rule has nothing to add to what is wrong with a value by itself.
 	d.Problems = slices.Concat(d.Problems[:before], slices.DeleteFunc(slices.Clone(d.Problems[before:]), func(p Problem) bool {
 		return slices.ContainsFunc(d.Problems[:before], func(q Problem) bool { return q.Source == p.Source && q.Path == p.Path })
 	}))
+}
+
+// parseQuietly is distribution's parser without its warnings about variables, which are problems of the Document.
+func parseQuietly(data []byte) (*configuration.Configuration, error) {
+	level := logrus.GetLevel()
+	logrus.SetLevel(logrus.ErrorLevel)
+	defer logrus.SetLevel(level)
+	return configuration.Parse(bytes.NewReader(data))
 }
 
 // parserSays notes what distribution's parser refused the whole for.

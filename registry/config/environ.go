@@ -28,6 +28,8 @@ type setting struct {
 // REGISTRY_HTTP_PORT is somebody's mistake, so that ports count only as Kubernetes writes them.
 var serviceVariable = regexp.MustCompile(`^REGISTRY_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_PROTO|_PORT|_ADDR)?)=|^REGISTRY_(?:[A-Z0-9_]+_)?PORT=(?:tcp|udp|sctp)://`)
 
+const serviceAdvice = "Kubernetes sets it for a Service of that name; set enableServiceLinks: false in the pod, or rename the Service"
+
 // environment judges the variables, and notes which keys they set. They come as NAME=value.
 func (d *Document) environment(environ []string) {
 	environ = slices.Clone(environ)
@@ -41,8 +43,10 @@ func (d *Document) environment(environ []string) {
 		isService := serviceVariable.MatchString(variable)
 		target, path, at, ok := d.tree.resolve(strings.Split(rest, "_"))
 		switch {
-		case ok && isService && strings.HasPrefix(path, "storage."):
-			d.sayOf(name, false, "would name a storage driver: Kubernetes sets it for a Service of that name; set enableServiceLinks: false in the pod, or rename the Service")
+		case isService && strings.HasPrefix(rest, "STORAGE_"): // whatever the name, for distribution's parser
+			d.sayOf(name, false, "would name a storage driver: "+serviceAdvice)
+		case isService && strings.HasPrefix(rest, "AUTH_"):
+			d.sayOf(name, false, "would name a way to authenticate: "+serviceAdvice)
 		case ok:
 			d.variable(name, value, path, target)
 		case isService:
@@ -59,6 +63,7 @@ func (d *Document) sayOf(name string, warning bool, format string, args ...any) 
 // variable judges the value of one that sets the key at path.
 func (d *Document) variable(name, value, path string, target *Node) {
 	d.env = append(d.env, setting{name, path})
+	own := &d.env[len(d.env)-1]
 	if section, why := d.tree.refusedAbove(path); why != "" {
 		d.Problems = append(d.Problems, Problem{Source: name, Path: section, Message: why})
 		return
@@ -72,9 +77,36 @@ func (d *Document) variable(name, value, path string, target *Node) {
 	if len(root.Content) == 0 {
 		return
 	}
+	if value := root.Content[0]; target != nil && target.Short && value.Kind == yaml.ScalarNode && !isNull(value) {
+		own.path = join(path, value.Value) // REGISTRY_AUTH=none sets auth.none, and no other
+	}
 	c := &checker{source: name, places: map[string]int{}}
 	c.check(target, root.Content[0], path, 0)
 	d.Problems = append(d.Problems, c.problems...)
+}
+
+// ignoredVariables refuses those that distribution's parser passes over: below a section of parameters that is in the file.
+func (d *Document) ignoredVariables(data []byte) {
+	var file any
+	if yaml2.Unmarshal(data, &file) != nil {
+		return // known already
+	}
+	for _, s := range d.env {
+		steps := strings.Split(s.path, ".")
+		if !slices.Contains([]string{"storage", "auth"}, steps[0]) && !within(s.path, "log.fields") {
+			continue
+		}
+		at := file
+		for i, step := range steps[:len(steps)-1] {
+			section, _ := at.(map[any]any)
+			at = section[step]
+			if _, there := at.(map[any]any); there && i >= 2 {
+				d.Problems = append(d.Problems, Problem{Source: s.name, Path: s.path, Message: "has no effect, in distribution either, where the file has " +
+					strings.Join(steps[:i+1], ".") + "; set it there"})
+				break
+			}
+		}
+	}
 }
 
 // resolve follows the parts of a variable's name. Where the keys are not known, target is nil. After

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -46,12 +47,14 @@ REGISTRY_CONFIGURATION_PATH=/etc/distribution/config.yml`) {
 
 func TestServiceThatWouldNameADriverIsSaid(t *testing.T) {
 	t.Setenv("REGISTRY_STORAGE_SERVICE_HOST", "10.0.0.11")
-	d, err := New(Known{}).Read(strings.NewReader(inMemory), "config.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Err(); err == nil || !strings.Contains(err.Error(), "REGISTRY_STORAGE_SERVICE_HOST: would name a storage driver: Kubernetes sets it") {
-		t.Errorf("got %v", err)
+	for _, tree := range []*Tree{New(Known{}), testTree()} {
+		d, err := tree.Read(strings.NewReader(inMemory), "config.yml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Err(); err == nil || !strings.Contains(err.Error(), "REGISTRY_STORAGE_SERVICE_HOST: would name a storage driver: Kubernetes sets it") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 
@@ -122,5 +125,32 @@ func TestVariablesOverrideAsInDistribution(t *testing.T) {
 		if origins[path] != want {
 			t.Errorf("%s: got %q, want %q", path, origins[path], want)
 		}
+	}
+}
+
+func TestServiceThatWouldNameAWayToAuthenticateIsSaid(t *testing.T) {
+	t.Setenv("REGISTRY_AUTH_PORT", "tcp://10.0.0.11:80")
+	t.Setenv("REGISTRY_AUTH_PORT_80_TCP_ADDR", "10.0.0.11")
+	const advice = "would name a way to authenticate: " + serviceAdvice
+	d := read(t, inMemory)
+	expectProblems(t, d, "REGISTRY_AUTH_PORT: "+advice, "REGISTRY_AUTH_PORT_80_TCP_ADDR: "+advice)
+}
+
+// TestAuthNoneInAVariable: it names one way, of which no other's keys are needed.
+func TestAuthNoneInAVariable(t *testing.T) {
+	t.Setenv("REGISTRY_AUTH", "none")
+	expectProblems(t, read(t, inMemory))
+}
+
+// TestVariablesBelowWhatTheFileHasAreSaid: distribution's parser passes over them, and what counts is the file's.
+func TestVariablesBelowWhatTheFileHasAreSaid(t *testing.T) {
+	t.Setenv("REGISTRY_STORAGE_ANYTHING_DEEP_NUMBER", "7")
+	t.Setenv("REGISTRY_STORAGE_ANYTHING_ROOTDIRECTORY", "/other")
+	t.Setenv("REGISTRY_STORAGE_ANYTHING_NEW_NUMBER", "7")
+	d := read(t, "version: 0.1\nstorage: {anything: {rootdirectory: /data, deep: {number: 2}}}\n")
+	expectProblems(t, d, "REGISTRY_STORAGE_ANYTHING_DEEP_NUMBER: storage.anything.deep.number has no effect, in distribution either, where the file has storage.anything.deep; set it there")
+	want := map[any]any{"number": 2}
+	if got := d.Config.Storage["anything"]["deep"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("the parser reads it now: got %v, want %v", got, want)
 	}
 }

@@ -3,10 +3,12 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/berth-dev/storagedriver"
 	"github.com/distribution/distribution/v3/configuration"
 )
 
@@ -90,6 +92,9 @@ func (d *Document) storageRules() {
 	case len(names) > 1:
 		d.refuse("storage", "names %s; leave one (a REGISTRY_STORAGE_* variable may have added one)", strings.Join(names, ", "))
 	}
+	if len(names) == 1 {
+		d.judge(names[0])
+	}
 	if cache := d.Config.Storage["cache"]; cache != nil {
 		kind, former := cache["blobdescriptor"], cache["layerinfo"]
 		if former != nil {
@@ -118,6 +123,20 @@ func (d *Document) storageRules() {
 	d.nonNegative("tags.maxtags", d.Config.Tags.MaxTags)
 }
 
+// judge has the driver's own say about parameters with which nothing is wrong so far.
+func (d *Document) judge(driver string) {
+	path := "storage." + driver
+	judge := d.tree.judges[driver]
+	if judge == nil || d.ErrWithin(path) != nil {
+		return
+	}
+	storage, _ := d.value.(map[string]any)["storage"].(map[string]any)
+	parameters, _ := storage[driver].(map[string]any)
+	if err := judge(parameters); err != nil {
+		d.refuse(path, "has what cannot be used: %s", strings.TrimPrefix(err.Error(), storagedriver.KindInvalidArgument.String()+": "))
+	}
+}
+
 func (d *Document) nonNegative(path string, n int) {
 	if n < 0 {
 		d.refuse(path, "must not be negative")
@@ -128,6 +147,11 @@ func (d *Document) authRules() {
 	if len(d.Config.Auth) > 1 {
 		d.refuse("auth", "names several ways to authenticate; leave one (a REGISTRY_AUTH_* variable may have added one)")
 		return
+	}
+	if file, ok := d.Config.Auth["htpasswd"]["path"].(string); ok {
+		if info, err := os.Stat(file); err == nil && info.IsDir() {
+			d.refuse("auth.htpasswd.path", "names a folder; name a file, which is made where it is missing")
+		}
 	}
 	if token, ok := d.Config.Auth["token"]; ok {
 		if (token["rootcertbundle"] == nil || token["rootcertbundle"] == "") && (token["jwks"] == nil || token["jwks"] == "") {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -43,10 +44,13 @@ func (d *Document) httpRules() {
 
 func (d *Document) hostPort(path, addr string) {
 	_, port, err := net.SplitHostPort(addr)
-	if err == nil && port != "" {
+	if err != nil || port == "" {
+		d.refuse(path, "must be HOST:PORT")
 		return
 	}
-	d.refuse(path, "must be HOST:PORT")
+	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > 65535) {
+		d.refuse(path, "has a port above 65535")
+	}
 }
 
 func (d *Document) tlsRules() {

@@ -208,7 +208,7 @@ var secrets = []string{
 // secretName reports whether a parameter of that name is likely to hold a secret.
 func secretName(name string) bool {
 	name = strings.ToLower(name)
-	for _, part := range []string{"secret", "passw", "token", "credential", "private", "accountkey", "accesskey", "apikey", "signature"} {
+	for _, part := range []string{"secret", "passw", "token", "credential", "private", "accountkey", "accesskey", "apikey", "signature", "bearer", "connectionstring"} {
 		if strings.Contains(name, part) {
 			return true
 		}

@@ -21,10 +21,16 @@ type Driver struct {
 	Name string
 	// Parameters are its own; nil is anything. See OfParameters.
 	Parameters *Node
+	// Judge, if set, returns what is wrong with parameters that Parameters has nothing against, as numbers out of their
+	// range. It opens nothing, and its error holds no secret.
+	Judge func(parameters map[string]any) error
 }
 
 // Tree is what a configuration may say. It is not changed once made, and may be used concurrently.
-type Tree struct{ root *Node }
+type Tree struct {
+	root   *Node
+	judges map[string]func(map[string]any) error // by the driver's name
+}
 
 // New returns what the configuration of a program may say that has what known lists.
 func New(known Known) *Tree {
@@ -42,7 +48,13 @@ func New(known Known) *Tree {
 	for path, names := range required {
 		root.at(path).Required = names
 	}
-	return &Tree{root}
+	judges := map[string]func(map[string]any) error{}
+	for _, d := range known.Drivers {
+		if d.Judge != nil {
+			judges[d.Name] = d.Judge
+		}
+	}
+	return &Tree{root, judges}
 }
 
 // Keys returns the paths of all keys below the path given, a list's elements as "[]", in ascending

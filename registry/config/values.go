@@ -117,6 +117,9 @@ func (d *Document) counts(n *Node, path string) bool {
 
 func (d *Document) leaf(p place, v any, to *[]Value) {
 	o, set := d.origin(p.path)
+	if !set && p.node == nil {
+		o = d.nearestOrigin(p.path) // nothing has defaults where anything may stand
+	}
 	if v == nil || !set && isZero(v) {
 		if p.node == nil || p.node.Default == nil || !d.parentCounts(p.path) {
 			return
@@ -184,18 +187,30 @@ func isZero(v any) bool {
 	return false
 }
 
-// withoutPassword masks the password in a URL.
+// withoutPassword masks the password in a URL, and what its query has under names of secrets.
 func withoutPassword(text string) string {
-	if !strings.Contains(text, "@") || !strings.Contains(text, "://") {
+	if !strings.ContainsAny(text, "@?") || !strings.Contains(text, "://") {
 		return text
 	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return Masked
 	}
-	if _, has := u.User.Password(); !has {
+	query := withoutSecrets(u.RawQuery)
+	if _, has := u.User.Password(); !has && query == u.RawQuery {
 		return text
 	}
-	masked := strings.Replace(u.Redacted(), ":xxxxx@", ":"+Masked+"@", 1)
-	return masked
+	u.RawQuery = query
+	return strings.Replace(u.Redacted(), ":xxxxx@", ":"+Masked+"@", 1)
+}
+
+func withoutSecrets(query string) string {
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		escaped, value, _ := strings.Cut(pair, "=")
+		if name, err := url.QueryUnescape(escaped); value != "" && (err != nil || secretName(name)) {
+			pairs[i] = escaped + "=" + Masked
+		}
+	}
+	return strings.Join(pairs, "&")
 }

@@ -107,3 +107,30 @@ func TestDefaultsOfWhatIsOffAreNotShown(t *testing.T) {
 		}
 	}
 }
+
+func TestQueriesOfURLsHoldNoSecret(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://h/x?token=sesame&page=2":      "https://h/x?token=***&page=2",
+		"https://me:sesame@h/?api%4bey=sesame": "https://me:***@h/?api%4bey=***",
+		"https://h/?page=2":                    "https://h/?page=2",
+		"what? :// %zz\x7f":                    Masked,
+	} {
+		if got := withoutPassword(text); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestOriginsBelowWhatIsNotJudged: nothing has a default there.
+func TestOriginsBelowWhatIsNotJudged(t *testing.T) {
+	d := read(t, "version: 0.1\nstorage:\n  anything:\n    deep: {list: [{number: 2}]}\n")
+	for _, v := range d.Values() {
+		if v.Path == "storage.anything.deep.list[0].number" {
+			if got, want := v.Origin.String(), "config.yml:4"; got != want {
+				t.Errorf("origin: got %s, want %s", got, want)
+			}
+			return
+		}
+	}
+	t.Errorf("the value is not there: %v", d.Values())
+}

@@ -95,8 +95,21 @@ func (b *Budget) buffer(size int64) *buffer {
 	return newBuffer(size)
 }
 
-// release takes the buffer back. Sources over it must have been withdrawn.
+// release takes the buffer back. Sources over it must have been withdrawn; it counts as in use until
+// the last Write of its bytes has ended.
 func (b *Budget) release(buf *buffer) {
+	if buf.inWrite() {
+		go func() {
+			buf.writes.Lock()
+			buf.writes.Unlock() //nolint:staticcheck // to have waited is all
+			b.takeBack(buf)
+		}()
+		return
+	}
+	b.takeBack(buf)
+}
+
+func (b *Budget) takeBack(buf *buffer) {
 	size := int64(cap(buf.data))
 	b.mu.Lock()
 	// Another buffer than the one that was lent: who still holds that has no way to its bytes.

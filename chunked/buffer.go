@@ -12,6 +12,18 @@ import (
 type buffer struct {
 	data   []byte // its capacity is the part's size
 	mapped bool   // the bytes are no memory of Go's
+	// writes is read-locked by every Write that has bytes of data. Who goes on using them when they have
+	// been withdrawn locks it; one Write may last until its connection breaks.
+	writes sync.RWMutex
+}
+
+// inWrite reports whether somebody still has the bytes, which have been withdrawn.
+func (b *buffer) inWrite() bool {
+	if !b.writes.TryLock() {
+		return true
+	}
+	b.writes.Unlock()
+	return false
 }
 
 // minMapped is the fewest bytes of a buffer worth a mapping of its own: a huge page of the
@@ -69,10 +81,13 @@ type loan struct {
 	mu        sync.RWMutex
 	data      []byte
 	withdrawn bool
+	of        *buffer // where data are
 }
 
-func lend(data []byte) *loan { return &loan{data: data} }
+// lend lends data, which are of the buffer.
+func lend(data []byte, of *buffer) *loan { return &loan{data: data, of: of} }
 
+// withdraw ends the loan. A Write of the bytes may be under way still: see buffer.inWrite.
 func (l *loan) withdraw() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,8 +132,8 @@ func (b *loanBody) Read(p []byte) (int, error) {
 // maxWrite is the most bytes that WriteTo hands over at a time.
 const maxWrite = 1 << 20
 
-// WriteTo implements io.WriterTo, which saves whoever copies to a file a copy in memory. A withdrawal waits
-// for the Write that is under way.
+// WriteTo implements io.WriterTo, which saves whoever copies to a file a copy in memory. The buffer is used
+// no more before the Write that is under way has ended; nobody waits for that.
 func (b *loanBody) WriteTo(w io.Writer) (written int64, err error) {
 	for {
 		n, err := b.writeSome(w)
@@ -133,21 +148,31 @@ func (b *loanBody) WriteTo(w io.Writer) (written int64, err error) {
 }
 
 func (b *loanBody) writeSome(w io.Writer) (int, error) {
-	b.loan.mu.RLock()
-	defer b.loan.mu.RUnlock()
-	switch {
-	case b.closed || b.loan.withdrawn:
-		return 0, withdrawnError()
-	case b.at == len(b.loan.data):
-		return 0, io.EOF
+	p, err := b.take()
+	if err != nil {
+		return 0, err
 	}
-	p := b.loan.data[b.at:min(b.at+maxWrite, len(b.loan.data))]
+	defer b.loan.of.writes.RUnlock()
 	n, err := w.Write(p)
 	b.at += n
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
 	}
 	return n, err
+}
+
+// take returns the bytes of the next Write, with loan.of.writes locked for reading.
+func (b *loanBody) take() ([]byte, error) {
+	b.loan.mu.RLock()
+	defer b.loan.mu.RUnlock()
+	switch {
+	case b.closed || b.loan.withdrawn:
+		return nil, withdrawnError()
+	case b.at == len(b.loan.data):
+		return nil, io.EOF
+	}
+	b.loan.of.writes.RLock() // whoever locks it has withdrawn the loan before
+	return b.loan.data[b.at:min(b.at+maxWrite, len(b.loan.data))], nil
 }
 
 func withdrawnError() error {

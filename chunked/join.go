@@ -68,12 +68,17 @@ func (d *derived) join(ctx context.Context, receipts *storagedriver.Receipts, la
 	return "", PutStored(ctx, d.b, d.path, sources...)
 }
 
-// move commits the only segment. When the answer is lost it looks: nobody else knows the
-// segment's name, so if it is gone and the target has its size, it was moved.
+// move commits the only segment. When the answer is lost it looks: nobody else moves the
+// segment, so if it is gone and the target has its size, it was moved. KindNotFound is an answer: whoever
+// removed the segment may have committed as many bytes.
 func (d *derived) move(ctx context.Context, source string, size int64) error {
 	err := d.b.Move(ctx, source, d.path)
-	if err == nil || storagedriver.KindOf(err) == storagedriver.KindInvalidPath {
+	switch storagedriver.KindOf(err) {
+	case storagedriver.KindInvalidPath, storagedriver.KindNotFound:
 		return err
+	}
+	if err == nil {
+		return nil
 	}
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
 	defer cancel()

@@ -102,7 +102,7 @@ func (p *parts) giveBack(buf *buffer) {
 // keep makes buf the spare if the writer has none in hand, and releases it otherwise. p.mu is held.
 func (p *parts) keep(buf *buffer) {
 	buf.data = buf.data[:0]
-	if p.filling || p.spare != nil {
+	if p.filling || p.spare != nil || buf.inWrite() {
 		p.release(buf)
 		return
 	}
@@ -164,7 +164,7 @@ func (p *parts) attempt(x *part) (storagedriver.Receipt, error) {
 	}
 	var data []byte
 	err := repeat(p.ctx, func() error {
-		body := lend(x.data)
+		body := lend(x.data, x.buf)
 		defer body.withdraw()
 		var err error
 		data, err = p.proto.putPart(p.ctx, p.token, storagedriver.Part{Number: x.number, Offset: x.offset, Body: body, Digests: x.digest})

@@ -28,3 +28,24 @@ func TestCommitWhoseSegmentsAreRemovedIsConflict(t *testing.T) {
 	m.Before = nil
 	ok(t, "Cancel", w.Cancel(t.Context()))
 }
+
+// TestCommitWhoseSegmentAnotherReplacedIsConflict has another writer commit as many bytes, and remove the segment,
+// just before it is moved.
+func TestCommitWhoseSegmentAnotherReplacedIsConflict(t *testing.T) {
+	m, o := backends["move"](), options()
+	w := openWriter(t, m, false, o)
+	write(t, w, "mine")
+	ok(t, "Close", w.Close())
+	w = openWriter(t, m, true, o)
+	m.Before = func(ctx context.Context, op, _ string) error {
+		if op != "Move" {
+			return nil
+		}
+		m.Set(target, "hers")
+		return chunked.Abort(ctx, m, target)
+	}
+	wantKind(t, "Commit", w.Commit(t.Context()), storagedriver.KindConflict)
+	m.Before = nil
+	ok(t, "Cancel", w.Cancel(t.Context()))
+	wantContent(t, m, "hers")
+}

@@ -78,7 +78,7 @@ func (w *Writer) sendRest() (tail []byte, err error) {
 	if n == 0 {
 		return data, nil
 	}
-	receipt, err := w.parts.attempt(&part{number: w.next, offset: w.offset, data: data[:n]})
+	receipt, err := w.parts.attempt(&part{number: w.next, offset: w.offset, data: data[:n], buf: w.cur})
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (w *Writer) record(ctx context.Context, tail []byte, partErr error) error {
 	if len(tail) == 0 {
 		return w.proto.suspend(ctx, w.token, w.parts.receipts, nil)
 	}
-	body := lend(tail)
+	body := lend(tail, w.cur)
 	defer body.withdraw()
 	return w.proto.suspend(ctx, w.token, w.parts.receipts, body)
 }

@@ -183,7 +183,7 @@ func (w *Writer) Commit(ctx context.Context) error {
 
 func (w *Writer) commit(ctx context.Context) error {
 	if w.cur != nil {
-		body := lend(w.cur.data)
+		body := lend(w.cur.data, w.cur)
 		defer body.withdraw()
 		return w.commitWith(ctx, body)
 	}

@@ -17,7 +17,8 @@ const eager = 4
 // some 2 ms, then holds most of a MiB, and competes with the others for the processor's caches: where calls
 // are short, few instances serve many callers better. Where they are long it is waited once for each
 // instance, until there are enough; they are made one after another. On a busy machine, where everything
-// takes longer, a burst would otherwise make one for each call.
+// takes longer, a burst would otherwise make one for each call. One that takes longer than mostPatience to
+// make, because opening it waits for a server, keeps the others waiting no more than that.
 const (
 	patience     = 2 * time.Millisecond
 	mostPatience = 50 * time.Millisecond
@@ -35,7 +36,8 @@ type pool struct {
 	mu     sync.Mutex
 	busy   int              // instances in use or being made
 	queue  []chan *instance // of calls that wait for one of them, the first first
-	making bool             // one of the calls that waited makes one
+	makers int              // calls that waited and make one
+	began  time.Time        // when the last of makers did
 	took   time.Duration    // to make the last one
 	idle   []*instance      // the oldest first
 	timer  *time.Timer      // nil when there is nothing to shrink
@@ -135,7 +137,7 @@ func (p *pool) take(ctx context.Context) (*instance, error) {
 	defer p.mu.Unlock()
 	p.took = time.Since(begin)
 	if waits {
-		p.making = false
+		p.makers--
 	}
 	if err != nil {
 		p.busy--
@@ -143,8 +145,8 @@ func (p *pool) take(ctx context.Context) (*instance, error) {
 	return in, err
 }
 
-// await waits for an instance that put hands over. nil is none in time: the caller is to
-// make one, and nobody else does.
+// await waits for an instance that put hands over. nil is none in time: the caller, which
+// is counted in p.makers, is to make one.
 func (p *pool) await(ctx context.Context, handed chan *instance, wait time.Duration) (*instance, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -161,22 +163,24 @@ func (p *pool) await(ctx context.Context, handed chan *instance, wait time.Durat
 		case i < 0: // handed over in this moment
 			p.mu.Unlock()
 			return <-handed, nil
-		case p.making && !p.closed && ctx.Err() == nil:
+		case p.closed || ctx.Err() != nil:
+		case p.makers > 0 && time.Since(p.began) < mostPatience:
 			p.mu.Unlock()
 			timer.Reset(wait)
 			continue
 		}
 		p.queue = slices.Delete(p.queue, i, i+1)
-		p.making = p.making || !p.closed && ctx.Err() == nil
-		closed := p.closed
-		p.mu.Unlock()
+		var err error
 		switch {
-		case closed:
-			return nil, errClosedDriver
+		case p.closed:
+			err = errClosedDriver
 		case ctx.Err() != nil:
-			return nil, contextError(ctx.Err())
+			err = contextError(ctx.Err())
+		default:
+			p.makers, p.began = p.makers+1, time.Now()
 		}
-		return nil, nil
+		p.mu.Unlock()
+		return nil, err
 	}
 }
 

@@ -70,6 +70,19 @@ func TestLongCallsGetAnInstanceEach(t *testing.T) {
 	})
 }
 
+func TestInstancesThatTakeLongAreMadeTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const takes, lasts = 10 * time.Second, time.Minute
+		p, n := made(t, 256, takes)
+		if took := callers(t, p, 64, 1, lasts); took > takes+lasts+64*2*mostPatience {
+			t.Errorf("64 callers of a call of %v, with instances that take %v to make, took %v", lasts, takes, took)
+		}
+		if n() != 64 || p.makers != 0 {
+			t.Errorf("want 64 instances and nobody who makes one, got %d and %d", n(), p.makers)
+		}
+	})
+}
+
 func TestAWaitingCallEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, n := made(t, 256, time.Hour) // nobody gets one by making it
@@ -80,8 +93,8 @@ func TestAWaitingCallEndsWithItsContext(t *testing.T) {
 		defer cancel()
 		_, err := p.get(ctx)
 		wantDeadline(t, err)
-		p.making = true // by another call
-		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+		p.makers, p.began = 1, time.Now() // another call makes one
+		ctx, cancel = context.WithTimeout(t.Context(), mostPatience-time.Millisecond)
 		defer cancel()
 		_, err = p.get(ctx)
 		wantDeadline(t, err)

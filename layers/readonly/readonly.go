@@ -35,6 +35,16 @@ func (r readOnly) Capabilities() storagedriver.Capabilities {
 	return c
 }
 
+// Redirect implements storagedriver.Backend. An address that was signed for anything but reading would be a change
+// that passes by here.
+func (r readOnly) Redirect(ctx context.Context, path string, options storagedriver.RedirectOptions) (string, error) {
+	switch options.Method {
+	case "", "GET", "HEAD":
+		return r.Backend.Redirect(ctx, path, options)
+	}
+	return "", refused()
+}
+
 // Put implements storagedriver.Backend.
 func (readOnly) Put(context.Context, string, storagedriver.Source) error { return refused() }
 

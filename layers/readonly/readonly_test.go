@@ -47,6 +47,10 @@ func TestNoChangeReachesTheBackend(t *testing.T) {
 	wantRefused(t, "OpenUpload", err)
 	_, err = b.PutPart(ctx, "t", storagedriver.Part{Body: body})
 	wantRefused(t, "PutPart", err)
+	for _, method := range []string{"PUT", "POST", "DELETE", "get"} {
+		_, err = b.Redirect(ctx, "/a", storagedriver.RedirectOptions{Method: method})
+		wantRefused(t, "Redirect of "+method, err)
+	}
 }
 
 func TestCapabilitiesAreThoseOfReading(t *testing.T) {

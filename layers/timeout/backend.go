@@ -61,7 +61,7 @@ func (b *backend) sends(ctx context.Context, body storagedriver.Source, last bou
 	w := newWatch(ctx, first)
 	defer w.end()
 	if body != nil {
-		body = &watchedSource{body, w, last}
+		body = &watchedSource{body, w, first, last}
 	}
 	return w.explain(f(w.ctx, body))
 }

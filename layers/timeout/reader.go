@@ -31,6 +31,15 @@ type endingBody struct {
 	watch *watch
 }
 
+// Read implements io.Reader. The deadline of the opening may have passed as it was answered.
+func (b *endingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = b.watch.explain(err)
+	}
+	return n, err
+}
+
 // Close implements io.Closer.
 func (b *endingBody) Close() error {
 	defer b.watch.end()

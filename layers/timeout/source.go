@@ -11,6 +11,7 @@ import (
 type watchedSource struct {
 	storagedriver.Source
 	watch *watch
+	first bound // of the clock while it is read
 	last  bound // of the clock once all has been read
 }
 
@@ -20,7 +21,7 @@ func (s *watchedSource) Open(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.watch.moved()
+	s.watch.start(s.first) // again, if a driver repeats what it sends
 	return &watchedBody{r, s, s.Size()}, nil
 }
 

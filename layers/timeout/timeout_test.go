@@ -395,3 +395,61 @@ func TestACallThatSucceededIsASuccess(t *testing.T) {
 		t.Errorf("want %d bytes, got %d (%d promised), %v", len(content)-5, len(got), promise, err)
 	}
 }
+
+// resending reads the body of a commit, and then begins again and hangs; its reads are answered too late.
+type resending struct{ storagedriver.Backend }
+
+func (resending) CommitUpload(ctx context.Context, _ string, _ *storagedriver.Receipts, last storagedriver.Source) error {
+	body, err := last.Open(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, body)
+	if err := errors.Join(err, body.Close()); err != nil {
+		return err
+	}
+	if body, err = last.Open(ctx); err != nil {
+		return err
+	}
+	defer body.Close()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+type endedBody struct{ ctx context.Context }
+
+func (b endedBody) Read([]byte) (int, error) { return 0, b.ctx.Err() }
+func (endedBody) Close() error               { return nil }
+
+func (resending) Read(ctx context.Context, _ string, _, _ int64) (io.ReadCloser, int64, error) {
+	<-ctx.Done()
+	return endedBody{ctx}, 1, nil
+}
+
+func TestABodyThatIsSentAgainIsWatchedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := timeout.New(resending{inmemory.New()}, timeout.Config{Progress: 5 * time.Second})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		begun := time.Now()
+		err := b.CommitUpload(ctx, "t", nil, storagedriver.BytesSource("content"))
+		if took := time.Since(begun); took != 5*time.Second || !strings.Contains(fmt.Sprint(err), "layers.timeout.progress") {
+			t.Errorf("want the deadline for progress after 5s, got %v after %v", err, took)
+		}
+	})
+}
+
+func TestAnAnswerThatComesWithTheDeadlineIsThatDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := timeout.New(resending{inmemory.New()}, timeout.Config{Operation: 2 * time.Second})
+		r, _, err := b.Read(t.Context(), "/a", 0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		_, err = r.Read(make([]byte, 1))
+		if storagedriver.KindOf(err) != storagedriver.KindDeadline || !storagedriver.IsTemporary(err) {
+			t.Errorf("want a temporary deadline, got %#v", err)
+		}
+	})
+}

@@ -12,17 +12,18 @@ const maxImage = 16 << 20
 // A module is returned as it is, with no image, where that would not be the same or is not
 // for sure: where segments are passive or counted (code may copy or drop them), where an
 // address is no constant or lies outside of the memory (which traps), where the memory is
-// imported, where the image would be larger than 16 MiB, and where anything is malformed,
+// imported, where the image would be larger than 16 MiB, and where anything is malformed (sections
+// after the data, which without them might be in order),
 // which is the engine's to refuse. wasm is one that Inspect has accepted and is not changed.
 func SplitData(wasm []byte) (rest, image []byte) {
-	const memories, data, dataCount = 5, 11, 12
+	const custom, memories, data, dataCount = 0, 5, 11, 12
 	in := &cursor{b: wasm, pos: 8}
 	rest = append(make([]byte, 0, len(wasm)), wasm[:8]...)
 	var memory int64 // bytes of the module's own memory at the beginning
 	for in.pos < len(in.b) {
 		begin := in.pos
 		id, size := in.byte(), in.u32()
-		if in.err != nil || int64(size) > int64(len(in.b)-in.pos) || id == dataCount {
+		if in.err != nil || int64(size) > int64(len(in.b)-in.pos) || id == dataCount || image != nil && id != custom {
 			return wasm, nil
 		}
 		section := &cursor{b: in.b[:in.pos+int(size)], pos: in.pos}
@@ -33,9 +34,6 @@ func SplitData(wasm []byte) (rest, image []byte) {
 				memory = int64(section.limits().Min) * PageSize
 			}
 		case data:
-			if image != nil {
-				return wasm, nil
-			}
 			if image = imageOf(section, memory); image == nil {
 				return wasm, nil
 			}

@@ -103,7 +103,9 @@ func TestDataThatStay(t *testing.T) {
 		"no memory":              wasmbuild.Module(data(segment(0, "a"))),
 		"cut off":                withData(wasmbuild.Section(11, wasmbuild.Vec(segment(3, "abc"))[:6])),
 		"more than counted":      withData(wasmbuild.Section(11, append(wasmbuild.Vec(segment(3, "abc")), 0))),
-		"twice":                  withData(data(segment(3, "abc")), data(segment(3, "abc"))),
+		"before the exports": wasmbuild.Module(wasmbuild.Section(5, wasmbuild.Vec([]byte{0, 2})), data(segment(3, "abc")),
+			wasmbuild.Section(7, wasmbuild.Vec(wasmbuild.Cat(wasmbuild.Str("memory"), []byte{2, 0})))),
+		"twice": withData(data(segment(3, "abc")), data(segment(3, "abc"))),
 	} {
 		if rest, image := engine.SplitData(wasm); image != nil || !bytes.Equal(rest, wasm) {
 			t.Errorf("%s: want the module as it is, got an image of %q", name, image)

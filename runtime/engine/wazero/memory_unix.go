@@ -3,6 +3,7 @@
 package wazero
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"unsafe"
@@ -47,8 +48,12 @@ func newImage(b []byte) (*image, error) {
 	}
 	page := os.Getpagesize()
 	i := &image{file: file, size: (len(b) + page - 1) / page * page}
-	if _, err = file.Write(b); err == nil {
-		err = file.Truncate(int64(i.size))
+	err = file.Truncate(int64(i.size))
+	for at := 0; at < len(b) && err == nil; at += page {
+		// What is zero is left out: a byte at the end of a large memory must not cost all before it.
+		if p := b[at:min(at+page, len(b))]; len(bytes.Trim(p, "\x00")) > 0 {
+			_, err = file.WriteAt(p, int64(at))
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())

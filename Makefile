@@ -135,9 +135,10 @@ lint: $(LINT)
 	  (cd $$module && $(LINT) run --config $(CURDIR)/.golangci.yml ./...) || exit 1; \
 	done
 
-## bench: wasm against native, in pairs, with a control of native against itself
+## bench: wasm against native, and filesystem against distribution's driver, in pairs, with a control of one side against itself
 bench: guests
 	cd testsuites/guests && $(GO) run ./cmd/bench $(BENCHARGS)
+	$(GO) test -run '^$$' -bench AgainstDistribution -benchtime 21x ./drivers/filesystem
 
 FUZZTIME ?= 10s
 ## fuzz: every fuzz target for FUZZTIME each

@@ -26,6 +26,10 @@ type claim struct {
 	pending bool
 	// fresh: the file is this writer's and no state yet. It goes when the call fails.
 	fresh bool
+	// dir is the upload's directory, locked, or nil.
+	dir *os.File
+	// others: there were states of the upload, and not this writer's alone.
+	others bool
 }
 
 // syncEvery is how much of an upload, in time, a killed process may lose. A sync for each part costs a
@@ -55,8 +59,10 @@ func (c *claim) close() {
 		_ = c.d.root.Remove(c.name)
 		_ = c.d.rmdir(uploadDir(c.t.path))
 	}
-	if c.f != nil {
-		_ = c.f.Close() // and the lock is gone
+	for _, f := range []*os.File{c.f, c.dir} {
+		if f != nil {
+			_ = f.Close() // and the lock is gone
+		}
 	}
 }
 
@@ -73,6 +79,9 @@ func (c *claim) open(ctx context.Context) error {
 		}
 		return c.take(ctx, c.t.base)
 	case c.t.committed != version{}:
+		if c.others {
+			return overtaken()
+		}
 		if c.at != c.t.committed.size {
 			return conflict("the content does not end where the part begins")
 		}
@@ -91,6 +100,7 @@ func (c *claim) findOwn(ctx context.Context) (found bool, err error) {
 	}
 	defer c.d.leave()
 	states, err := c.d.states(uploadDir(c.t.path))
+	c.others = len(states) > 0
 	for _, s := range states {
 		if s.session == c.t.session {
 			c.own = s
@@ -232,11 +242,16 @@ func (c *claim) openLocked(ctx context.Context, fresh bool) error {
 	if err := c.openFile(ctx, fresh); err != nil {
 		return err
 	}
+	return lock(ctx, c.f)
+}
+
+// lock waits for the lock of f. It is called without a slot.
+func lock(ctx context.Context, f *os.File) error {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		locked, err := tryLock(c.f)
+		locked, err := tryLock(f)
 		if err != nil || locked {
 			return err
 		}
@@ -290,6 +305,10 @@ func (c *claim) append(ctx context.Context, body storagedriver.Source) error {
 	}
 	begin := c.at
 	c.last, c.at = begin, begin+body.Size()
+	if err := c.exclude(ctx); err != nil {
+		c.retract(begin)
+		return err
+	}
 	if since := time.Since(time.UnixMilli(c.own.synced)); c.d.root.sync && 0 <= since && since < c.d.syncEvery {
 		return nil
 	}
@@ -301,6 +320,30 @@ func (c *claim) append(ctx context.Context, body storagedriver.Source) error {
 	err := c.promise()
 	if err != nil {
 		c.retract(begin)
+	}
+	return err
+}
+
+// exclude makes sure, until the call ends, that no other writer which continues the same committed content has a part
+// accepted: each has a file of its own, so nothing else would tell them of each other.
+func (c *claim) exclude(ctx context.Context) (err error) {
+	if c.t.committed == (version{}) || c.own != (state{}) || c.dir != nil {
+		return nil
+	}
+	dir := uploadDir(c.t.path)
+	c.dir, err = c.d.root.OpenFile(dir, os.O_RDONLY|dirFlags, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return overtaken()
+	}
+	if err != nil {
+		return classify(err, writing)
+	}
+	if err := lock(ctx, c.dir); err != nil {
+		return err
+	}
+	found, err := c.findOwn(ctx)
+	if err == nil && !found && c.others {
+		return overtaken()
 	}
 	return err
 }
@@ -374,6 +417,10 @@ func (c *claim) commit(ctx context.Context, last storagedriver.Source) error {
 		return nil // what is committed is what is wanted
 	}
 	if err := c.fill(ctx, last); err != nil {
+		return err
+	}
+	if err := c.exclude(ctx); err != nil {
+		c.retract(c.at)
 		return err
 	}
 	if err := c.d.enter(ctx); err != nil {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 // store is a WebDAV server that remembers names and lengths and answers with bytes that are always the same:
@@ -22,12 +21,7 @@ func newStore() *store {
 	return &store{files: map[string]int64{}, dirs: map[string]bool{"": true}}
 }
 
-const (
-	bufferSize = 256 << 10
-	// slowPath is in the paths whose answers take slowTime: what asks for them at once is in flight at once.
-	slowPath = "slow-"
-	slowTime = 300 * time.Millisecond
-)
+const bufferSize = 256 << 10
 
 var zeros [bufferSize]byte
 
@@ -64,9 +58,6 @@ func (c *connection) exchange() error {
 	}
 	if err := c.discard(); err != nil {
 		return err
-	}
-	if strings.Contains(c.path, slowPath) {
-		<-time.After(slowTime)
 	}
 	left := c.answer()
 	_, err := c.w.Write(c.head)

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -11,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/berth-dev/storagedriver"
@@ -128,23 +131,37 @@ func mapped(m *wasm.Module) float64 {
 	return float64(s.MappedBytes) / float64(max(s.Instances, 1)) / (1 << 20)
 }
 
+// atOnce has n calls under way at the same time: none ends before all have an instance.
 func atOnce(ctx context.Context, b storagedriver.Backend, n int) error {
+	var under atomic.Int64
+	all := make(chan struct{})
 	failures := make([]error, n)
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
-			if _, err := b.Stat(ctx, "/"+slowPath+strconv.Itoa(i)); storagedriver.KindOf(err) != storagedriver.KindNotFound {
-				failures[i] = fmt.Errorf("want not found, got %w", err)
-			}
+			var once sync.Once
+			failures[i] = b.Put(ctx, "/bench/at-once-"+strconv.Itoa(i), held{func() {
+				once.Do(func() {
+					if under.Add(1) == int64(n) {
+						close(all)
+					}
+				})
+				<-all
+			}})
 		})
 	}
 	group.Wait()
-	for _, err := range failures {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(failures...)
+}
+
+// held is a body of one byte that waits before it is opened.
+type held struct{ wait func() }
+
+func (held) Size() int64 { return 1 }
+
+func (h held) Open(ctx context.Context) (io.ReadCloser, error) {
+	h.wait()
+	return storagedriver.BytesSource("x").Open(ctx)
 }
 
 // rss returns the bytes that the process holds in memory, as Linux counts them.

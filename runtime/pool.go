@@ -14,11 +14,11 @@ const eager = 4
 
 // patience is how long a call waits at least for an instance to come back before it makes another, and
 // twice what the last took to make if that is more, at most mostPatience. One of a Go guest takes
-// some 2 ms, then holds most of a MiB, and competes with the others for the processor's caches: where calls
-// are short, few instances serve many callers better. Where they are long it is waited once for each
-// instance, until there are enough; they are made one after another. On a busy machine, where everything
-// takes longer, a burst would otherwise make one for each call. One that takes longer than mostPatience to
-// make, because opening it waits for a server, keeps the others waiting no more than that.
+// some 2 ms and then holds most of a MiB: where calls are short, few instances serve many callers.
+// Where they are long it is waited once for each instance, until there are enough, few of which are made
+// at a time. On a busy machine, where everything takes longer, a burst would otherwise make one for each call.
+// One that takes longer than mostPatience to make, because opening it waits for a server, keeps the others
+// waiting no more than that.
 const (
 	patience     = 2 * time.Millisecond
 	mostPatience = 50 * time.Millisecond

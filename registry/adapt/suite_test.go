@@ -9,7 +9,7 @@ import (
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/registry/adapt"
 	"github.com/distribution/distribution/v3/registry/storage/driver"
-	theirs "github.com/distribution/distribution/v3/registry/storage/driver/inmemory"
+	theirs "github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
 	"github.com/distribution/distribution/v3/registry/storage/driver/testsuites"
 	"go.uber.org/goleak"
 )
@@ -29,8 +29,10 @@ func runLineageSuite(t *testing.T, open func() driver.StorageDriver) {
 	testsuites.Driver(t, func() (driver.StorageDriver, error) { return open(), nil }, false)
 }
 
+// Distribution's inmemory driver fails its own suite once in 31 runs: below a directory x it takes x/x for x.
 func TestDistributionsSuiteOnItsOwnDriverThereAndBack(t *testing.T) {
-	runLineageSuite(t, func() driver.StorageDriver { return adapt.ToDistribution(adapt.FromDistribution(theirs.New())) })
+	d := theirs.New(theirs.DriverParameters{RootDirectory: t.TempDir(), MaxThreads: 100})
+	runLineageSuite(t, func() driver.StorageDriver { return adapt.ToDistribution(adapt.FromDistribution(d)) })
 }
 
 func TestDistributionsSuiteOnInmemory(t *testing.T) {

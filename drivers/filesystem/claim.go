@@ -73,11 +73,11 @@ func (c *claim) open(ctx context.Context) error {
 		return err
 	case found:
 		return c.continueOwn(ctx)
-	case c.t.base != state{}:
+	case c.t.base != seen{}:
 		if c.at != c.t.base.length {
 			return conflict("the upload does not end where the part begins")
 		}
-		return c.take(ctx, c.t.base)
+		return c.take(ctx, c.t.base.state)
 	case c.t.committed != version{}:
 		if c.others {
 			return overtaken()
@@ -177,7 +177,7 @@ func (c *claim) take(ctx context.Context, s state) error {
 // fence sees to it that the writer whose parts are beyond the length that the name says does not find them under that
 // name when others are there. It is called before they are cut off. A slot is held.
 func (c *claim) fence(size int64) error {
-	if size > c.t.seen {
+	if size > c.t.base.size {
 		return overtaken()
 	}
 	return c.rename()
@@ -432,7 +432,17 @@ func (c *claim) commit(ctx context.Context, last storagedriver.Source) error {
 		c.forsake()
 		return classify(err, writing)
 	}
-	err := c.d.place(ctx, c.name, rel(c.t.path))
+	dir := uploadDir(c.t.path)
+	// Before the content is there: nobody is to find another upload beside it when this call is cut short.
+	removed, err := c.d.removeUntouched(dir, c.t.beside)
+	if removed && err == nil {
+		err = c.d.root.syncDir(dir)
+	}
+	if err != nil {
+		c.retract(c.at)
+		return classify(err, writing)
+	}
+	err = c.d.place(ctx, c.name, rel(c.t.path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return overtaken()
 	}
@@ -442,7 +452,6 @@ func (c *claim) commit(ctx context.Context, last storagedriver.Source) error {
 	}
 	c.fresh = false
 	// The new name is durable before anything of the old one is.
-	dir := uploadDir(c.t.path)
 	if err := c.d.root.syncDir(parent(dir)); err != nil {
 		return classify(err, writing)
 	}

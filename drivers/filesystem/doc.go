@@ -48,6 +48,10 @@
 // upload from that one, with what counted then. After a sync that failed, what was not synced
 // before does not count.
 //
+// Writers that begin anew have a file each, and each may be committed. One that continues the upload continues
+// the file written last, and with its commit or cancel the others end that were there when it was opened, unless their
+// writers have gone on since.
+//
 // A file that distribution left unfinished is committed content here (it writes in place):
 // AbilityAppendCommitted continues it, on a copy, which costs nothing where the file system can
 // share blocks.

@@ -15,12 +15,29 @@ import (
 type token struct {
 	session string
 	path    string
-	// base is the state file that the writer continues, if any, and seen how many bytes it had when
-	// the writer was opened: when it has more, another writer has gone on with it.
-	base state
-	seen int64
+	// base is the file that the writer continues, if any.
+	base seen
+	// beside are other files of the upload that were there when the writer was opened. They end with it.
+	beside []seen
 	// committed is the content at path that the writer continues, if any.
 	committed version
+}
+
+// seen is an upload's file as a writer found it when it was opened. When it has another name since, or more
+// bytes, another writer has gone on with it.
+type seen struct {
+	state
+	size int64
+}
+
+func (s seen) String() string { return fmt.Sprintf("%s:%d", s.state, s.size) }
+
+func parseSeen(text string) (s seen, ok bool) {
+	name, size, _ := strings.Cut(text, ":")
+	s.state, ok = parseState(name)
+	var err error
+	s.size, err = strconv.ParseInt(size, 10, 64)
+	return s, ok && err == nil
 }
 
 // version tells the content of a path from what replaced it.
@@ -32,27 +49,45 @@ func versionOf(info fs.FileInfo) version { return version{info.Size(), info.ModT
 
 // String is what the caller keeps: fields that have no "," in them.
 func (t token) String() string {
-	return fmt.Sprintf("1,%s,%s,%d,%d,%d,%s", t.session, t.base, t.seen, t.committed.size, t.committed.modTime, t.path)
+	var files []string
+	for _, f := range t.files() {
+		files = append(files, f.String())
+	}
+	return fmt.Sprintf("1,%s,%s,%d,%d,%s", t.session, strings.Join(files, "+"), t.committed.size, t.committed.modTime, t.path)
+}
+
+// files are the upload's when the writer was opened.
+func (t token) files() []seen {
+	if t.base == (seen{}) {
+		return nil
+	}
+	return append([]seen{t.base}, t.beside...)
 }
 
 func parseToken(s string) (token, error) {
 	bad := storagedriver.NewError(storagedriver.KindInvalidArgument, "not a token of this driver")
-	fields := strings.SplitN(s, ",", 7)
-	if len(fields) != 7 || fields[0] != "1" || !isSession(fields[1]) || storagedriver.ValidatePrivatePath(fields[6]) != nil {
+	fields := strings.SplitN(s, ",", 6)
+	if len(fields) != 6 || fields[0] != "1" || !isSession(fields[1]) || storagedriver.ValidatePrivatePath(fields[5]) != nil {
 		return token{}, bad
 	}
-	t := token{session: fields[1], path: fields[6]}
+	t := token{session: fields[1], path: fields[5]}
 	if fields[2] != "" {
-		var ok bool
-		if t.base, ok = parseState(fields[2]); !ok {
-			return token{}, bad
+		for i, text := range strings.Split(fields[2], "+") {
+			f, ok := parseSeen(text)
+			switch {
+			case !ok:
+				return token{}, bad
+			case i == 0:
+				t.base = f
+			default:
+				t.beside = append(t.beside, f)
+			}
 		}
 	}
-	var seenErr, sizeErr, timeErr error
-	t.seen, seenErr = strconv.ParseInt(fields[3], 10, 64)
-	t.committed.size, sizeErr = strconv.ParseInt(fields[4], 10, 64)
-	t.committed.modTime, timeErr = strconv.ParseInt(fields[5], 10, 64)
-	if errors.Join(seenErr, sizeErr, timeErr) != nil {
+	var sizeErr, timeErr error
+	t.committed.size, sizeErr = strconv.ParseInt(fields[3], 10, 64)
+	t.committed.modTime, timeErr = strconv.ParseInt(fields[4], 10, 64)
+	if errors.Join(sizeErr, timeErr) != nil {
 		return token{}, bad
 	}
 	return t, nil
@@ -67,9 +102,6 @@ type state struct {
 }
 
 func (s state) String() string {
-	if s == (state{}) {
-		return ""
-	}
 	return fmt.Sprintf("%s-%d-%d-%d", s.session, s.last, s.length, s.synced)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,9 +35,12 @@ func (d *Driver) OpenUpload(ctx context.Context, path string, append bool) (stor
 	var length int64
 	resumed := false
 	if append {
-		t.base, t.seen, resumed, err = d.newest(uploadDir(path))
+		files, err := d.files(uploadDir(path))
 		if err != nil {
 			return storagedriver.Upload{}, classify(err, writing)
+		}
+		if resumed = len(files) > 0; resumed {
+			t.base, t.beside = files[0], files[1:min(len(files), maxFiles)]
 		}
 		length = t.base.length
 		if !resumed && info != nil && info.Mode().IsRegular() && info.Size() > 0 {
@@ -52,29 +56,35 @@ func (d *Driver) OpenUpload(ctx context.Context, path string, append bool) (stor
 	return upload, nil
 }
 
-// newest returns the state of the upload in dir, the one written last if a writer has
-// begun anew beside an older one, and the bytes of its file.
-func (d *Driver) newest(dir string) (s state, size int64, found bool, err error) {
+// maxFiles is how many files of one upload a token has: some 80 bytes each, and a token is to fit in 2 KiB.
+const maxFiles = 8
+
+// files returns the files of the upload in dir. It has one, or several if writers have begun anew beside
+// each other, and then the one written last is first.
+func (d *Driver) files(dir string) (files []seen, err error) {
 	for range attempts {
 		states, err := d.states(dir)
 		if len(states) == 0 || err != nil {
-			return state{}, 0, false, err
+			return nil, err
 		}
+		files = files[:0]
 		var written time.Time
-		for _, candidate := range states {
-			info, missing := d.root.Lstat(join(dir, candidate.String()))
+		for _, s := range states {
+			info, missing := d.root.Lstat(join(dir, s.String()))
 			if err = missing; err != nil {
 				break // renamed by its writer, or ended: look again
 			}
-			if written.IsZero() || info.ModTime().After(written) {
-				s, size, written = candidate, info.Size(), info.ModTime()
+			files = append(files, seen{s, info.Size()})
+			if info.ModTime().After(written) {
+				written = info.ModTime()
+				files[0], files[len(files)-1] = files[len(files)-1], files[0]
 			}
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return s, size, err == nil, err
+			return files, err
 		}
 	}
-	return state{}, 0, false, busy("the upload's writers are too quick")
+	return nil, busy("the upload's writers are too quick")
 }
 
 // states returns the states in an upload directory, which may be missing. A reading is not
@@ -191,8 +201,8 @@ func endOf(receipts *storagedriver.Receipts) (int64, error) {
 	return end, nil
 }
 
-// CancelUpload implements Uploads. Of a writer that accepted nothing it removes what that one
-// continued, unless somebody has gone on with it.
+// CancelUpload implements Uploads. It removes what the writer stored, or what it continues if it has stored nothing,
+// and what it was opened beside; but nothing that somebody else has gone on with.
 func (d *Driver) CancelUpload(ctx context.Context, name string) error {
 	t, err := parseToken(name)
 	if err != nil {
@@ -207,33 +217,50 @@ func (d *Driver) CancelUpload(ctx context.Context, name string) error {
 	if err != nil && !isMissing(err) {
 		return classify(err, reading)
 	}
-	removed := false
-	for _, name := range names {
-		own := strings.HasPrefix(name, t.session+"-") || name == freshName(t.session)
-		if !own && !d.isUntouched(t, name) {
-			continue
+	own := slices.DeleteFunc(names, func(name string) bool {
+		return !strings.HasPrefix(name, t.session+"-") && name != freshName(t.session)
+	})
+	if len(own) == 0 && t.base != (seen{}) && d.isUntouched(dir, t.base) {
+		own = append(own, t.base.state.String())
+	}
+	if len(own) > 0 {
+		// These first: a call that is cut short leaves the upload that the writer was opened on, and no other.
+		if _, err := d.removeUntouched(dir, t.beside); err != nil {
+			return classify(err, reading)
 		}
+	}
+	for _, name := range own {
 		if err := d.root.Remove(join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return classify(err, reading)
 		}
-		removed = true
 	}
 	if d.rmdir(dir) == nil { // unless others have something there
 		dir = parent(dir)
 	}
-	if !removed {
+	if len(own) == 0 {
 		return nil
 	}
 	return classify(d.root.syncDir(dir), reading)
 }
 
-// isUntouched reports whether name is the state that the writer t continues, and nobody has gone on with it.
-func (d *Driver) isUntouched(t token, name string) bool {
-	if name != t.base.String() {
-		return false
+// isUntouched reports whether nobody has gone on with the file since it was seen.
+func (d *Driver) isUntouched(dir string, file seen) bool {
+	info, err := d.root.Lstat(join(dir, file.state.String()))
+	return err == nil && info.Size() <= file.size
+}
+
+// removeUntouched removes those of the files that nobody has gone on with since they were seen, and reports whether there were any.
+func (d *Driver) removeUntouched(dir string, files []seen) (removed bool, err error) {
+	for _, file := range files {
+		if !d.isUntouched(dir, file) {
+			continue
+		}
+		if err := d.root.Remove(join(dir, file.state.String())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return removed, err
+		}
+		removed = true
 	}
-	info, err := d.root.Lstat(join(uploadDir(t.path), name))
-	return err == nil && info.Size() <= t.seen
+	return removed, nil
 }
 
 // AbortUploads implements Uploads.

@@ -121,6 +121,7 @@ func (d *doom) move(from, to string) {
 		d.moves = append(d.moves, [2]string{p, q})
 	}
 	s.ghosts[from], s.ghosts[to] = true, true
+	s.touch(to)
 	for dir := range maps.Clone(s.ghosts) {
 		if rest, below := strings.CutPrefix(dir, from+"/"); below {
 			s.ghosts[to+"/"+rest] = true

@@ -67,7 +67,7 @@ func (r *run) begun(w *session, opened bool) {
 	}
 	s.end(w.path, false)
 	u := s.upload(w.path)
-	w.taken, w.ended, w.bases = u.taken, u.ended, []content{nil}
+	w.taken, w.ended, w.bases = u.taken, u.ended, []base{{origin: s.begin()}}
 	if got := w.writer.Size(); got != 0 {
 		r.fail("Size of a writer without append", "0", "%d", got)
 	}
@@ -90,8 +90,11 @@ func (r *run) continued(w *session, err error) {
 	}
 	var shown []found
 	for _, c := range may {
-		if !slices.ContainsFunc(w.bases, c.content.same) {
-			w.bases = append(w.bases, c.content)
+		if !c.resumed {
+			c.found.origin = s.begin()
+		}
+		if b := (base{c.content, c.found.origin}); !slices.ContainsFunc(w.bases, b.same) {
+			w.bases = append(w.bases, b)
 		}
 		w.resumed = w.resumed || c.resumed
 		w.onCommitted = w.onCommitted || c.committed

@@ -18,6 +18,7 @@ type state struct {
 	uploads  map[string]*upload // by path; those without one never had an upload
 	sessions map[string]*session
 	readings map[string]*reading
+	origins  int // of uploads
 }
 
 func newState(c storagedriver.Capabilities) *state {

@@ -25,11 +25,21 @@ type found struct {
 	absent  bool
 	content content
 	least   int64
+	origin  int
 }
 
 var nothing = found{absent: true}
 
-func exactly(c content) found { return found{content: c, least: c.size()} }
+func exactly(c content, origin int) found { return found{content: c, least: c.size(), origin: origin} }
+
+// base is what a writer may have been opened on. Its origin is the upload: writers that begin anew beside each other
+// begin uploads of their own.
+type base struct {
+	content content
+	origin  int
+}
+
+func (b base) same(x base) bool { return b.origin == x.origin && b.content.same(x.content) }
 
 // session is a writer.
 type session struct {
@@ -39,7 +49,7 @@ type session struct {
 
 	// bases are what it may have been opened on, all of one size. One of them, unless writers have contested
 	// the upload.
-	bases   []content
+	bases   []base
 	written content
 	status  status
 
@@ -71,13 +81,18 @@ const (
 // running reports whether it may still store something.
 func (w *session) running() bool { return w.status == open }
 
-func (w *session) size() int64 { return w.bases[0].size() + w.written.size() }
+func (w *session) size() int64 { return w.bases[0].content.size() + w.written.size() }
+
+// continues reports whether w certainly writes to the upload that x does.
+func (w *session) continues(x *session) bool {
+	return len(w.bases) == 1 && len(x.bases) == 1 && w.bases[0].origin == x.bases[0].origin
+}
 
 // contents are what it may hold.
 func (w *session) contents() []content {
 	var out []content
 	for _, b := range w.bases {
-		out = append(out, b.join(w.written))
+		out = append(out, b.content.join(w.written))
 	}
 	return out
 }
@@ -90,6 +105,12 @@ func (s *state) upload(path string) *upload {
 		s.uploads[path] = u
 	}
 	return u
+}
+
+// begin returns the origin of an upload that a writer begins.
+func (s *state) begin() int {
+	s.origins++
+	return s.origins
 }
 
 // overtaken reports whether the writer may be told Conflict.
@@ -122,9 +143,9 @@ func (s *state) possible(path string, but *session) []found {
 		for i, c := range w.contents() {
 			least := int64(1)
 			if !s.overtaken(w) {
-				least = max(1, w.bases[i].size())
+				least = max(1, w.bases[i].content.size())
 			}
-			out = append(out, found{content: c, least: least})
+			out = append(out, found{content: c, least: least, origin: w.bases[i].origin})
 		}
 	}
 	return out
@@ -173,7 +194,7 @@ func (s *state) opened(path string, size int64) []candidate {
 	for _, f := range s.possible(path, nil) {
 		switch {
 		case !f.absent && f.least <= size && size <= f.content.size():
-			out = append(out, candidate{content: f.content.prefix(size), found: exactly(f.content.prefix(size)), resumed: true})
+			out = append(out, candidate{content: f.content.prefix(size), found: exactly(f.content.prefix(size), f.origin), resumed: true})
 		case f.absent && (!isFile || kept.size() == 0) && size == 0:
 			out = append(out, candidate{found: nothing})
 		case f.absent && s.has(storagedriver.AbilityAppendCommitted) && isFile && size == kept.size():
@@ -248,20 +269,20 @@ func (s *state) suspend(w *session, size int64, ok bool) bool {
 	u := s.upload(w.path)
 	w.status, w.ended = suspended, u.ended
 	for _, x := range s.sessions {
-		if ok && x != w && x.path == w.path && x.running() && x.resumed {
+		if ok && x != w && x.path == w.path && x.running() && x.resumed && w.continues(x) {
 			x.stale, x.staleAt = true, u.ended
 		}
 	}
 	if ok && !s.overtaken(w) && !w.blocked {
 		u.found = nil
-		for _, c := range w.contents() {
-			u.found = append(u.found, exactly(c))
+		for i, c := range w.contents() {
+			u.found = append(u.found, exactly(c, w.bases[i].origin))
 		}
 		return true
 	}
 	may := s.possible(w.path, nil)
-	for _, c := range w.contents() {
-		may = append(may, found{content: c, least: 1})
+	for i, c := range w.contents() {
+		may = append(may, found{content: c, least: 1, origin: w.bases[i].origin})
 	}
 	if len(s.rivals(w.path, w)) > 0 {
 		u.found = append(may, nothing)
@@ -271,7 +292,7 @@ func (s *state) suspend(w *session, size int64, ok bool) bool {
 	u.found = nil
 	for _, f := range may {
 		if !f.absent && size > 0 && size <= f.content.size() {
-			u.found = append(u.found, exactly(f.content.prefix(size)))
+			u.found = append(u.found, exactly(f.content.prefix(size), f.origin))
 		}
 	}
 	kept := int64(0)

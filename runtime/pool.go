@@ -9,8 +9,9 @@ import (
 	"github.com/berth-dev/storagedriver"
 )
 
-// eager is how many instances of a driver are made without looking whether one comes back.
-const eager = 4
+// eager is how many instances of a driver are made without looking whether one comes back: with 16, 64
+// callers of short calls wait little, and 64 uploads keep within what is promised of their memory.
+const eager = 16
 
 // patience is how long a call waits at least for an instance to come back before it makes another, and
 // twice what the last took to make if that is more, at most mostPatience. One of a Go guest takes
@@ -34,14 +35,22 @@ type pool struct {
 	make    func(ctx context.Context) (*instance, error)
 
 	mu     sync.Mutex
-	busy   int              // instances in use or being made
-	queue  []chan *instance // of calls that wait for one of them, the first first
-	makers int              // calls that waited and make one
-	began  time.Time        // when the last of makers did
-	took   time.Duration    // to make the last one
-	idle   []*instance      // the oldest first
-	timer  *time.Timer      // nil when there is nothing to shrink
+	busy   int           // instances in use or being made
+	queue  []*waiting    // for one of them, the first first
+	spare  []*waiting    // to be used again: channels
+	grower *time.Timer   // runs while queue has something, once there was a queue
+	makers int           // calls that waited and make one
+	began  time.Time     // when the last of makers did
+	took   time.Duration // to make the last one
+	idle   []*instance   // the oldest first
+	timer  *time.Timer   // nil when there is nothing to shrink
 	closed bool
+}
+
+// waiting is a call that waits for an instance.
+type waiting struct {
+	since  time.Time
+	handed chan *instance // has room for the one that is sent: an instance, or nil for the call to make one
 }
 
 var errClosedDriver error = storagedriver.NewError(storagedriver.KindClosed, "the driver is closed")
@@ -120,14 +129,10 @@ func (p *pool) take(ctx context.Context) (*instance, error) {
 	}
 	waits := p.busy >= eager
 	if waits {
-		handed := make(chan *instance, 1)
-		p.queue = append(p.queue, handed)
-		wait := min(max(patience, 2*p.took), mostPatience)
-		p.mu.Unlock()
-		if in, err := p.await(ctx, handed, wait); in != nil || err != nil {
+		if in, err := p.await(ctx); in != nil || err != nil {
+			p.mu.Unlock()
 			return in, err
 		}
-		p.mu.Lock()
 	}
 	p.busy++
 	p.mu.Unlock()
@@ -145,43 +150,82 @@ func (p *pool) take(ctx context.Context) (*instance, error) {
 	return in, err
 }
 
-// await waits for an instance that put hands over. nil is none in time: the caller, which
-// is counted in p.makers, is to make one.
-func (p *pool) await(ctx context.Context, handed chan *instance, wait time.Duration) (*instance, error) {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		select {
-		case in := <-handed:
-			return in, nil
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		p.mu.Lock()
-		i := slices.Index(p.queue, handed)
-		switch {
-		case i < 0: // handed over in this moment
-			p.mu.Unlock()
-			return <-handed, nil
-		case p.closed || ctx.Err() != nil:
-		case p.makers > 0 && time.Since(p.began) < mostPatience:
-			p.mu.Unlock()
-			timer.Reset(wait)
-			continue
-		}
-		p.queue = slices.Delete(p.queue, i, i+1)
-		var err error
-		switch {
-		case p.closed:
-			err = errClosedDriver
-		case ctx.Err() != nil:
-			err = contextError(ctx.Err())
-		default:
-			p.makers, p.began = p.makers+1, time.Now()
-		}
-		p.mu.Unlock()
-		return nil, err
+// wait is how long a call waits before it makes an instance. p.mu is held.
+func (p *pool) wait() time.Duration { return min(max(patience, 2*p.took), mostPatience) }
+
+// growAfter has the queue looked at. p.mu is held.
+func (p *pool) growAfter(d time.Duration) {
+	if p.grower == nil {
+		p.grower = time.AfterFunc(d, p.grow)
+	} else {
+		p.grower.Reset(d)
 	}
+}
+
+// grow tells the call that has waited longest to make an instance if it has waited long enough.
+func (p *pool) grow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		return
+	}
+	left := p.wait() - time.Since(p.queue[0].since)
+	if p.makers > 0 {
+		left = max(left, min(p.wait(), mostPatience-time.Since(p.began)))
+	}
+	if left <= 0 {
+		p.hand(nil)
+		left = p.wait()
+	}
+	if len(p.queue) > 0 {
+		p.growAfter(left)
+	}
+}
+
+// hand gives in to the call that has waited longest, or nil for it to make one. p.mu is held.
+func (p *pool) hand(in *instance) {
+	if in == nil {
+		p.makers, p.began = p.makers+1, time.Now()
+	}
+	p.queue[0].handed <- in
+	p.queue = slices.Delete(p.queue, 0, 1)
+}
+
+// await waits for an instance that put hands over. nil is none in time: the caller, which
+// is counted in p.makers, is to make one. p.mu is held, but not while it waits.
+func (p *pool) await(ctx context.Context) (*instance, error) {
+	w := &waiting{handed: make(chan *instance, 1)}
+	if n := len(p.spare); n > 0 {
+		w, p.spare = p.spare[n-1], p.spare[:n-1]
+	}
+	w.since = time.Now()
+	p.queue = append(p.queue, w)
+	if len(p.queue) == 1 {
+		p.growAfter(p.wait())
+	}
+	p.mu.Unlock()
+	var in *instance
+	ended := false
+	select {
+	case in = <-w.handed:
+	case <-ctx.Done():
+		ended = true
+	}
+	p.mu.Lock()
+	if ended {
+		if i := slices.Index(p.queue, w); i >= 0 {
+			p.queue = slices.Delete(p.queue, i, i+1)
+			p.spare = append(p.spare, w)
+			return nil, contextError(ctx.Err())
+		}
+		in = <-w.handed // in this moment
+	}
+	p.spare = append(p.spare, w)
+	if in == nil && p.closed {
+		p.makers--
+		return nil, errClosedDriver
+	}
+	return in, nil
 }
 
 // put gives an instance back. A broken one is closed.
@@ -193,8 +237,7 @@ func (p *pool) put(in *instance) {
 	case in.broken || p.closed:
 		drop = in
 	case len(p.queue) > 0:
-		p.queue[0] <- in // it has room, and one is ever sent
-		p.queue = slices.Delete(p.queue, 0, 1)
+		p.hand(in)
 		p.mu.Unlock()
 		<-lane
 		return
@@ -247,6 +290,9 @@ func (p *pool) close() {
 	if p.timer != nil {
 		p.timer.Stop()
 		p.timer = nil
+	}
+	for len(p.queue) > 0 {
+		p.hand(nil)
 	}
 	p.mu.Unlock()
 	for _, in := range idle {

@@ -5,11 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
-	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
+	"github.com/berth-dev/storagedriver/internal/guest"
 )
 
 // require refuses what the driver does not declare, before a guest is asked.
@@ -20,17 +19,6 @@ func (d *driver) require(op abi.Op, a storagedriver.Ability) error {
 	return storagedriver.Errorf(storagedriver.KindUnsupported, "the driver %s does not have the ability %v, which %v needs", d.name, a, op)
 }
 
-func entryOf(e *abi.Entry) storagedriver.Entry {
-	out := storagedriver.Entry{Name: e.Name, Size: e.Size, Dir: e.Dir}
-	if e.Time != 0 {
-		out.ModTime = time.Unix(0, e.Time)
-	}
-	if e.Dir {
-		out.Size = 0
-	}
-	return out
-}
-
 // Stat implements storagedriver.Backend.
 func (d *driver) Stat(ctx context.Context, path string) (storagedriver.Entry, error) {
 	var reply abi.Entry
@@ -38,7 +26,7 @@ func (d *driver) Stat(ctx context.Context, path string) (storagedriver.Entry, er
 		return storagedriver.Entry{}, err
 	}
 	reply.Name = ""
-	return entryOf(&reply), nil
+	return guest.EntryOf(&reply), nil
 }
 
 // List implements storagedriver.Backend.
@@ -67,37 +55,14 @@ func (d *driver) list(ctx context.Context, op abi.Op, request *abi.ListRequest) 
 	if err := in.call(op, request, &reply); err != nil {
 		return storagedriver.Page{}, err
 	}
-	if err := checkPage(op, request, &reply); err != nil {
+	if err := guest.CheckPage(op, request, &reply); err != nil {
 		return storagedriver.Page{}, in.fault(op, err)
 	}
 	page := storagedriver.Page{Cursor: reply.Cursor, Entries: make([]storagedriver.Entry, len(reply.Entries))}
 	for i := range reply.Entries {
-		page.Entries[i] = entryOf(&reply.Entries[i])
+		page.Entries[i] = guest.EntryOf(&reply.Entries[i])
 	}
 	return page, nil
-}
-
-// checkPage holds a listing against docs/abi.md: names that could be taken for others
-// would let a guest point the host at paths that it was not asked about.
-func checkPage(op abi.Op, request *abi.ListRequest, reply *abi.ListReply) error {
-	if len(reply.Cursor) > abi.MaxCursor {
-		return fmt.Errorf("a cursor of %d bytes, more than %d", len(reply.Cursor), abi.MaxCursor)
-	}
-	if reply.Cursor != "" && reply.Cursor == request.Cursor {
-		return fmt.Errorf("the cursor of a page is that of the page before")
-	}
-	for i := range reply.Entries {
-		name := reply.Entries[i].Name
-		if op == abi.OpList && strings.Contains(name, "/") {
-			return fmt.Errorf("the entry %q has a slash", name)
-		}
-		for part := range strings.SplitSeq(name, "/") {
-			if part == "" || part == "." || part == ".." {
-				return fmt.Errorf("the entry %q is no name", name)
-			}
-		}
-	}
-	return nil
 }
 
 // Read implements storagedriver.Backend. Bytes go from the backend's connection to the

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/internal/guest"
 	"github.com/berth-dev/storagedriver/runtime/egress"
 )
 
@@ -29,7 +30,7 @@ type body struct {
 func (d *driver) newBody(resp *egress.Response) (*body, error) {
 	b := &body{Body: resp.Body, d: d, status: resp.Status, begin: bodyBegin(resp)}
 	if b.begin < 0 && b.status == http.StatusPartialContent {
-		b.ranged = fmt.Sprintf("Content-Range %q, type %q, %d bytes", clip(resp.Header.Get("Content-Range"), 80), clip(resp.Header.Get("Content-Type"), 80), resp.Length)
+		b.ranged = fmt.Sprintf("Content-Range %q, type %q, %d bytes", guest.Clip(resp.Header.Get("Content-Range"), 80), guest.Clip(resp.Header.Get("Content-Type"), 80), resp.Length)
 	}
 	d.m.bodies.Add(1)
 	if d.bodies.Add(1) > int64(d.m.cfg.MaxOpenBodies) {

@@ -2,11 +2,11 @@ package runtime
 
 import (
 	"context"
-	"strings"
 	"sync/atomic"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
+	"github.com/berth-dev/storagedriver/internal/guest"
 	"github.com/berth-dev/storagedriver/runtime/egress"
 )
 
@@ -17,10 +17,10 @@ type driver struct {
 	name    string
 	caps    storagedriver.Capabilities
 	params  []byte // a JSON object
-	secrets *strings.Replacer
+	secrets guest.Secrets
 	client  *egress.Client
 	pool    pool
-	lines   bucket
+	lines   guest.Lines
 	bodies  atomic.Int64
 }
 
@@ -29,11 +29,11 @@ var _ storagedriver.Backend = (*driver)(nil)
 // Open is a storagedriver.OpenFunc. Parameters are coerced to the types that the
 // manifest's schema declares and validated; a bad one is KindInvalidArgument.
 func (m *Module) Open(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
-	params, secrets, err := m.params.decode(parameters)
+	values, err := m.params.Decode(parameters)
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{m: m, name: m.manifest.Name, params: params, secrets: newReplacer(secrets)}
+	d := &driver{m: m, name: m.manifest.Name, params: values.JSON, secrets: values.Secrets}
 	cfg := m.cfg
 	d.client = egress.NewClient(egress.Config{
 		Policy: m.policy, ConnectTimeout: cfg.ConnectTimeout, FirstByteTimeout: cfg.FirstByteTimeout, IdleTimeout: cfg.IdleTimeout,
@@ -86,14 +86,6 @@ func (d *driver) open(ctx context.Context) (*instance, *abi.OpenReply, error) {
 		return nil, nil, err
 	}
 	return in, reply, nil
-}
-
-// hideSecrets takes the values of secret parameters out of a text.
-func (d *driver) hideSecrets(s string) string {
-	if d.secrets == nil {
-		return s
-	}
-	return d.secrets.Replace(s)
 }
 
 func (d *driver) count(op abi.Op) { d.m.dispatches[op].Add(1) }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
+	"github.com/berth-dev/storagedriver/internal/guest"
 	"github.com/berth-dev/storagedriver/runtime/engine"
 )
 
@@ -89,9 +90,9 @@ func (in *instance) runHostOp(op abi.HostOp, request []byte) {
 	}
 	if err != nil {
 		if storagedriver.KindOf(err) == storagedriver.KindDenied {
-			in.denied = wireError(err).Message
+			in.denied = guest.WireError(err).Message
 		}
-		in.reply, _ = abi.Append(in.reply[:0], wireError(err)) // a kind and at most MaxText fit
+		in.reply, _ = abi.Append(in.reply[:0], guest.WireError(err)) // a kind and at most MaxText fit
 	}
 }
 

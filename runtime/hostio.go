@@ -6,6 +6,7 @@ import (
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
+	"github.com/berth-dev/storagedriver/internal/guest"
 	"github.com/berth-dev/storagedriver/runtime/engine"
 )
 
@@ -179,9 +180,7 @@ func (in *instance) receiptsGet(request []byte) (abi.Message, error) {
 		return nil, storagedriver.Errorf(storagedriver.KindInvalidArgument, "receipts_get: the limit %d is not 1 to %d", m.Limit, abi.MaxReceiptPage)
 	}
 	reply := &abi.ReceiptsPage{}
-	for _, r := range s.receipts.table.Page(int(m.After), m.Limit) {
-		reply.Page = append(reply.Page, abi.Receipt{Num: int64(r.Number), Off: r.Offset, Size: r.Size, Data: r.Data})
-	}
+	reply.Page = guest.WireReceipts(s.receipts.table.Page(int(m.After), m.Limit))
 	return reply, nil
 }
 
@@ -198,14 +197,8 @@ func (in *instance) receiptsSet(request []byte) (abi.Message, error) {
 	if !s.receipts.fill {
 		return nil, storagedriver.NewError(storagedriver.KindInvalidArgument, "receipts_set: these receipts are the host's")
 	}
-	if s.receipts.table.Len()+len(m.Page) > abi.MaxReceipts {
-		return nil, storagedriver.Errorf(storagedriver.KindLimit, "more than %d receipts", abi.MaxReceipts)
-	}
-	for _, r := range m.Page {
-		if r.Num < 1 || r.Num > abi.MaxReceipts {
-			return nil, storagedriver.Errorf(storagedriver.KindInvalidArgument, "receipts_set: the number %d is not 1 to %d", r.Num, abi.MaxReceipts)
-		}
-		s.receipts.table.Set(storagedriver.Receipt{Number: int(r.Num), Offset: r.Off, Size: r.Size, Data: r.Data})
+	if err := guest.AddReceipts(s.receipts.table, m.Page); err != nil {
+		return nil, err
 	}
 	return &abi.Empty{}, nil
 }

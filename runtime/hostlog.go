@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/berth-dev/storagedriver/abi"
@@ -49,42 +48,13 @@ func (d *driver) log(level slog.Level, text []byte) {
 	if !logger.Enabled(context.Background(), level) {
 		return
 	}
-	ok, dropped := d.lines.take(time.Now())
+	ok, dropped := d.lines.Take(time.Now())
 	if dropped > 0 {
 		logger.Warn("lines of a guest's log were dropped", "driver", d.Name(), "lines", dropped)
 	}
 	if ok {
-		logger.Log(context.Background(), level, d.clean(string(text[:min(len(text), 4*abi.MaxText)]), abi.MaxText), "driver", d.Name())
+		logger.Log(context.Background(), level, d.secrets.Clean(string(text[:min(len(text), 4*abi.MaxText)]), abi.MaxText), "driver", d.Name())
 	}
-}
-
-// The rate of a driver's log: what a person can follow, and a burst for a bad start.
-const (
-	logBurst = 100
-	logRate  = 10 // lines a second
-)
-
-// bucket limits lines. It may be used concurrently.
-type bucket struct {
-	mu      sync.Mutex
-	used    float64
-	last    time.Time
-	dropped int
-}
-
-// take reports whether a line may pass and, when one may again, how many could not.
-func (b *bucket) take(now time.Time) (ok bool, dropped int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.used = max(0, b.used-now.Sub(b.last).Seconds()*logRate)
-	b.last = now
-	if b.used+1 > logBurst {
-		b.dropped++
-		return false, 0
-	}
-	b.used++
-	dropped, b.dropped = b.dropped, 0
-	return true, dropped
 }
 
 // tailKept is more than is shown, so that what a Go guest died of is found above the

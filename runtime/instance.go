@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
+	"github.com/berth-dev/storagedriver/internal/guest"
 	"github.com/berth-dev/storagedriver/runtime/engine"
 )
 
@@ -82,7 +83,7 @@ func (d *driver) newInstance(ctx context.Context, describing bool) (*instance, e
 		case storagedriver.KindOf(err) == storagedriver.KindLimit:
 			return nil, err
 		case ctx.Err() != nil: // in the module's start function
-			return nil, contextError(ctx.Err())
+			return nil, guest.ContextError(ctx.Err())
 		}
 		return nil, in.guestFailure(abi.OpOpen, err)
 	}
@@ -92,7 +93,7 @@ func (d *driver) newInstance(ctx context.Context, describing bool) (*instance, e
 		if err := init.Call(&in.cc, in.stack[:]); err != nil {
 			defer in.close()
 			if ctx.Err() != nil {
-				return nil, contextError(ctx.Err())
+				return nil, guest.ContextError(ctx.Err())
 			}
 			return nil, in.guestFailure(abi.OpOpen, fmt.Errorf("%s: %w", abi.ExportInitialize, err))
 		}
@@ -139,7 +140,7 @@ func (in *instance) call(op abi.Op, request, reply abi.Message) error {
 	in.message = message
 	err = in.run(op, reply)
 	if ctxErr := in.ctx.Err(); ctxErr != nil {
-		return contextError(ctxErr)
+		return guest.ContextError(ctxErr)
 	}
 	return err
 }

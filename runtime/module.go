@@ -18,6 +18,7 @@ import (
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
+	"github.com/berth-dev/storagedriver/internal/guest"
 	"github.com/berth-dev/storagedriver/runtime/egress"
 	"github.com/berth-dev/storagedriver/runtime/engine"
 	"github.com/berth-dev/storagedriver/runtime/engine/wazero"
@@ -34,7 +35,7 @@ type Module struct {
 	shape    *engine.Shape
 	sum      [sha256.Size]byte
 	manifest *abi.Manifest
-	params   *parameters
+	params   *guest.Parameters
 
 	bodies     atomic.Int64
 	dispatches [abi.NumOps]atomic.Uint64
@@ -151,7 +152,7 @@ func (m *Module) describe(ctx context.Context) error {
 	if m.manifest, err = abi.ParseManifest(reply.Manifest); err != nil {
 		return invalidModule(m.name, err)
 	}
-	if m.params, err = newParameters(m.manifest.Schema); err != nil {
+	if m.params, err = guest.NewParameters(m.manifest.Schema); err != nil {
 		return invalidModule(m.name, err)
 	}
 	return nil
@@ -201,7 +202,7 @@ func (m *Module) Close(ctx context.Context) error {
 	case <-m.idle:
 		return m.engine.Close(ctx)
 	case <-ctx.Done():
-		return contextError(fmt.Errorf("%s: calls are still running: %w", m.name, ctx.Err()))
+		return guest.ContextError(fmt.Errorf("%s: calls are still running: %w", m.name, ctx.Err()))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/internal/guest"
 )
 
 // eager is how many instances of a driver are made without looking whether one comes back: with 16, 64
@@ -88,7 +89,7 @@ func (p *pool) lane(ctx context.Context) (chan struct{}, error) {
 // get returns an instance that is the caller's alone until put. Waiting honours ctx.
 func (p *pool) get(ctx context.Context) (*instance, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, contextError(err)
+		return nil, guest.ContextError(err)
 	}
 	lane, err := p.lane(ctx)
 	if err != nil {
@@ -100,7 +101,7 @@ func (p *pool) get(ctx context.Context) (*instance, error) {
 		select {
 		case lane <- struct{}{}:
 		case <-ctx.Done():
-			return nil, contextError(ctx.Err())
+			return nil, guest.ContextError(ctx.Err())
 		}
 	}
 	in, err := p.take(ctx)
@@ -216,7 +217,7 @@ func (p *pool) await(ctx context.Context) (*instance, error) {
 		if i := slices.Index(p.queue, w); i >= 0 {
 			p.queue = slices.Delete(p.queue, i, i+1)
 			p.spare = append(p.spare, w)
-			return nil, contextError(ctx.Err())
+			return nil, guest.ContextError(ctx.Err())
 		}
 		in = <-w.handed // in this moment
 	}

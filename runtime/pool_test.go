@@ -130,3 +130,20 @@ func TestAWaitingCallLearnsThatThePoolIsClosed(t *testing.T) {
 		}
 	})
 }
+
+func TestOneInstanceDoesNotFeedItself(t *testing.T) {
+	single, other := &pool{slots: make(chan struct{}, 1)}, &pool{slots: make(chan struct{}, 1), nested: make(chan struct{}, 1)}
+	ctx := other.feed(single.feed(t.Context()))
+	if _, err := single.lane(ctx); err == nil {
+		t.Error("it waits for itself")
+	}
+	if lane, err := other.lane(ctx); err != nil || lane != other.nested {
+		t.Error("a nested call takes the slot of a call that may wait for it", err)
+	}
+	if lane, err := single.lane(t.Context()); err != nil || lane != single.slots {
+		t.Error(err)
+	}
+	if lane, err := single.lane(other.feed(t.Context())); err != nil || lane != single.slots {
+		t.Error(err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
+	"github.com/berth-dev/storagedriver/internal/guest"
 )
 
 // OpenUpload implements storagedriver.Backend. A tail that is a response's body can be
@@ -29,33 +30,16 @@ func (d *driver) OpenUpload(ctx context.Context, path string, append bool) (stor
 	if reply.Token == "" || len(reply.Token) > abi.MaxToken {
 		return none, in.fault(abi.OpUploadOpen, fmt.Errorf("a token of %d bytes, not 1 to %d", len(reply.Token), abi.MaxToken))
 	}
-	if err := checkLimits(&reply.Limits); err != nil {
+	limits, err := guest.LimitsOf(&reply.Limits)
+	if err != nil {
 		return none, in.fault(abi.OpUploadOpen, err)
 	}
-	up := storagedriver.Upload{Token: reply.Token, Resumed: reply.Resumed, Limits: storagedriver.PartLimits{
-		Min: reply.Limits.Min, Max: reply.Limits.Max, Count: int(reply.Limits.Count), Multiple: reply.Limits.Multiple,
-		Equal: reply.Limits.Equal, Sequential: reply.Limits.Seq, Total: reply.Limits.Total, Digests: reply.Limits.Digests,
-	}}
+	up := storagedriver.Upload{Token: reply.Token, Resumed: reply.Resumed, Limits: limits}
 	if table.Len() > 0 {
 		up.Receipts = table
 	}
 	up.Tail, err = in.tail(&reply)
 	return up, err
-}
-
-func checkLimits(l *abi.Limits) error {
-	if l.Max != 0 && l.Max < l.Min {
-		return fmt.Errorf("parts of at least %d and at most %d bytes", l.Min, l.Max)
-	}
-	if l.Count > 1<<31-1 {
-		return fmt.Errorf("a limit of %d parts", l.Count)
-	}
-	for _, name := range l.Digests {
-		if name != "sha256" && name != "md5" && name != "crc32c" {
-			return fmt.Errorf("the digest %q, not sha256, md5 or crc32c", name)
-		}
-	}
-	return nil
 }
 
 // tail returns what an upload was suspended with after its last part.

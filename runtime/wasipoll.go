@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/berth-dev/storagedriver/internal/guest"
 	"github.com/berth-dev/storagedriver/runtime/engine"
 )
 
@@ -94,6 +95,6 @@ func sleep(ctx context.Context, d time.Duration) {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-		panic(contextError(ctx.Err()))
+		panic(guest.ContextError(ctx.Err()))
 	}
 }

@@ -1,4 +1,4 @@
-package runtime
+package guest
 
 import (
 	"encoding/json"
@@ -19,9 +19,9 @@ const testSchema = `{"type":"object","additionalProperties":false,"required":["e
 "either":{"type":["integer","string"]},
 "password":{"type":"string","minLength":8,"pattern":"^[a-z-]+$","writeOnly":true}}}`
 
-func testParameters(t *testing.T) *parameters {
+func testParameters(t *testing.T) *Parameters {
 	t.Helper()
-	p, err := newParameters(json.RawMessage(testSchema))
+	p, err := NewParameters(json.RawMessage(testSchema))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,13 +43,13 @@ func TestParametersAreCoerced(t *testing.T) {
 		{"chunksize", nil, ""}, {"endpoint", 12345678.0, `"12345678"`}, {"endpoint", json.Number("1"), `"1"`},
 	} {
 		given := map[string]any{"endpoint": "e", c.name: c.in}
-		raw, _, err := p.decode(given)
+		values, err := p.Decode(given)
 		if err != nil {
 			t.Errorf("%s %#v: %v", c.name, c.in, err)
 			continue
 		}
 		var got map[string]json.RawMessage
-		if err := json.Unmarshal(raw, &got); err != nil {
+		if err := json.Unmarshal(values.JSON, &got); err != nil {
 			t.Fatal(err)
 		}
 		if string(got[c.name]) != c.want {
@@ -75,7 +75,7 @@ func TestBadParametersAreNamed(t *testing.T) {
 		{"password", "SECRET", []string{`"password"`, "at least 8 characters"}}, {"password", "SECRET-IS-LONG", []string{`"password"`, "matches ^[a-z-]+$"}},
 		{"password", []any{"SECRET"}, []string{`"password"`}},
 	} {
-		_, _, err := p.decode(map[string]any{"endpoint": "e", c.name: c.in})
+		_, err := p.Decode(map[string]any{"endpoint": "e", c.name: c.in})
 		if storagedriver.KindOf(err) != storagedriver.KindInvalidArgument {
 			t.Errorf("%s %#v: %v", c.name, c.in, err)
 			continue
@@ -89,16 +89,16 @@ func TestBadParametersAreNamed(t *testing.T) {
 			t.Errorf("%s: the error is %q", c.name, err)
 		}
 	}
-	_, _, err := p.decode(nil)
+	_, err := p.Decode(nil)
 	if err == nil || !strings.Contains(err.Error(), `parameter "endpoint" is missing`) {
 		t.Errorf("nothing at all: %v", err)
 	}
 }
 
 func TestSecretsAreCollected(t *testing.T) {
-	_, secrets, err := testParameters(t).decode(map[string]any{"endpoint": "public", "password": "abcdefgh"})
-	if err != nil || strings.Join(secrets, ",") != "abcdefgh" {
-		t.Errorf("%q, %v", secrets, err)
+	values, err := testParameters(t).Decode(map[string]any{"endpoint": "public", "password": "abcdefgh"})
+	if err != nil || values.Secrets.Hide("public abcdefgh") != "public (secret)" || string(values.Public) != `{"endpoint":"public"}` {
+		t.Errorf("%q, %q, %v", values.Secrets.Hide("public abcdefgh"), values.Public, err)
 	}
 }
 
@@ -107,16 +107,16 @@ func TestSchemasThatAreNone(t *testing.T) {
 		`{"type":"object","additionalProperties":false,"properties":{"a":{"type":"nonsense"}}}`,
 		`{"type":"object","additionalProperties":false,"properties":{"a":{"$ref":"file:///etc/passwd"}}}`,
 		`{"type":"object","additionalProperties":false,"properties":{"a":{"$ref":"http://127.0.0.1:1/x"}}}`} {
-		_, err := newParameters(json.RawMessage(bad))
+		_, err := NewParameters(json.RawMessage(bad))
 		if err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
-	p, err := newParameters(nil)
+	p, err := NewParameters(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.decode(map[string]any{"a": 1}); err == nil || !strings.Contains(err.Error(), "allowed: none") {
+	if _, err := p.Decode(map[string]any{"a": 1}); err == nil || !strings.Contains(err.Error(), "allowed: none") {
 		t.Errorf("%v", err)
 	}
 }
@@ -125,14 +125,14 @@ func FuzzParameters(f *testing.F) {
 	f.Add("chunksize", "12")
 	f.Add("tags", "a,b")
 	f.Add("password", "abcdefgh")
-	p, err := newParameters(json.RawMessage(testSchema))
+	p, err := NewParameters(json.RawMessage(testSchema))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, name, value string) {
-		raw, _, err := p.decode(map[string]any{"endpoint": "e", name: value})
-		if err == nil && !json.Valid(raw) {
-			t.Fatalf("%q", raw)
+		values, err := p.Decode(map[string]any{"endpoint": "e", name: value})
+		if err == nil && (!json.Valid(values.JSON) || !json.Valid(values.Public)) {
+			t.Fatalf("%q, %q", values.JSON, values.Public)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package runtime
+package guest
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ func TestSecretsAreHidden(t *testing.T) {
 	for _, v := range []any{"abcd", "abcdEFGH", key, "p&ss/w<rd", long, map[string]any{"n": 87654321.0}} {
 		secrets = appendSecrets(secrets, v)
 	}
-	d := &driver{secrets: newReplacer(secrets)}
+	d := NewSecrets(secrets)
 	for text, parts := range map[string][]string{
 		"with abcdEFGH":                 {"EFGH"},
 		key:                             {"MIIE", "kqhk"},
@@ -26,7 +26,7 @@ func TestSecretsAreHidden(t *testing.T) {
 		strings.Repeat("x", 4*512-10) + "abcdEFGH": {"abcd"},
 		long + long + long:                         {"SSSS"},
 	} {
-		for _, got := range []string{d.clean(text, 512), d.cleanLines(text, abi.MaxText)} {
+		for _, got := range []string{d.Clean(text, 512), d.CleanLines(text, abi.MaxText)} {
 			for _, p := range parts {
 				if strings.Contains(got, p) {
 					t.Errorf("%.60q became %.60q, which has %q", text, got, p)
@@ -37,43 +37,26 @@ func TestSecretsAreHidden(t *testing.T) {
 }
 
 func TestTextsOfTheSchemaAreOneLine(t *testing.T) {
-	p, err := newParameters(json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{
+	p, err := NewParameters(json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{
 "size":{"type":"integer","minimum":5242880,"description":"a\nb\u001b[31m","pattern":"\u001b\\d"},"x\u001b":{}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, given := range []map[string]any{{"size": "x"}, {"size": 1}, {"colour": 1}} {
-		_, _, err := p.decode(given)
+		_, err := p.Decode(given)
 		if err == nil || strings.ContainsAny(err.Error(), "\n\x1b") || given["size"] != nil && !strings.Contains(err.Error(), "at least 5242880") {
 			t.Errorf("%v: %v", given, err)
 		}
 	}
-	_, _, err = p.decode(map[string]any{"size": []string{"secret"}})
+	_, err = p.Decode(map[string]any{"size": []string{"secret"}})
 	if err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestSchemasRefuseReferences(t *testing.T) {
-	_, err := newParameters(json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{"a":{"$ref":"#/$defs/b"}},"$defs":{"b":{}}}`))
+	_, err := NewParameters(json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{"a":{"$ref":"#/$defs/b"}},"$defs":{"b":{}}}`))
 	if err == nil || !strings.Contains(err.Error(), `"$ref"`) {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestOneInstanceDoesNotFeedItself(t *testing.T) {
-	single, other := &pool{slots: make(chan struct{}, 1)}, &pool{slots: make(chan struct{}, 1), nested: make(chan struct{}, 1)}
-	ctx := other.feed(single.feed(t.Context()))
-	if _, err := single.lane(ctx); err == nil {
-		t.Error("it waits for itself")
-	}
-	if lane, err := other.lane(ctx); err != nil || lane != other.nested {
-		t.Error("a nested call takes the slot of a call that may wait for it", err)
-	}
-	if lane, err := single.lane(t.Context()); err != nil || lane != single.slots {
-		t.Error(err)
-	}
-	if lane, err := single.lane(other.feed(t.Context())); err != nil || lane != single.slots {
-		t.Error(err)
 	}
 }

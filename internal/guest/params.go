@@ -1,10 +1,11 @@
-package runtime
+package guest
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"reflect"
@@ -19,8 +20,8 @@ import (
 	"github.com/berth-dev/storagedriver"
 )
 
-// parameters are what a manifest's schema declares.
-type parameters struct {
+// Parameters are what a manifest's schema declares.
+type Parameters struct {
 	schema     *jsonschema.Schema
 	properties map[string]property
 	names      []string
@@ -50,8 +51,8 @@ func (noSchemas) Load(url string) (any, error) {
 	return nil, fmt.Errorf("the schema refers to %q: it must stand alone", url)
 }
 
-// newParameters compiles a manifest's schema. None at all declares no parameters.
-func newParameters(raw json.RawMessage) (*parameters, error) {
+// NewParameters compiles a manifest's schema. None at all declares no parameters.
+func NewParameters(raw json.RawMessage) (*Parameters, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		raw = json.RawMessage(`{"type":"object","additionalProperties":false}`)
 	}
@@ -84,7 +85,7 @@ func newParameters(raw json.RawMessage) (*parameters, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the manifest's schema: %s", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
-	p := &parameters{schema: schema, properties: shape.Properties, required: shape.Required}
+	p := &Parameters{schema: schema, properties: shape.Properties, required: shape.Required}
 	for name := range shape.Properties {
 		p.names = append(p.names, name)
 	}
@@ -120,53 +121,60 @@ func badParameter(format string, args ...any) error {
 	return storagedriver.Errorf(storagedriver.KindInvalidArgument, format, args...)
 }
 
-// decode coerces and validates, and returns the parameters as JSON with the values that
-// must never be printed. No error holds a value.
-func (p *parameters) decode(given map[string]any) (_ []byte, secrets []string, err error) {
-	values := make(map[string]any, len(given))
-	names := make([]string, 0, len(given))
-	for name := range given {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+// Values are decoded parameters.
+type Values struct {
+	// JSON is an object with all of them, Public one without the secret ones.
+	JSON, Public []byte
+	// Secrets hides the secret ones, which must never be printed.
+	Secrets Secrets
+}
+
+// Decode coerces and validates. No error holds a value.
+func (p *Parameters) Decode(given map[string]any) (Values, error) {
+	values, public := make(map[string]any, len(given)), make(map[string]any, len(given))
+	var secrets []string
+	for _, name := range slices.Sorted(maps.Keys(given)) {
 		prop, known := p.properties[name]
 		if !known {
-			return nil, nil, badParameter("unknown parameter %q; allowed: %s", name, p.allowed())
+			return Values{}, badParameter("unknown parameter %q; allowed: %s", name, p.allowed())
 		}
 		if given[name] == nil {
 			continue // a key without a value, in YAML
 		}
 		v, ok := coerce(plain(given[name]), prop.types())
 		if !ok {
-			return nil, nil, badParameter("parameter %q must be %s", name, prop.describe())
+			return Values{}, badParameter("parameter %q must be %s", name, prop.describe())
 		}
 		values[name] = v
 		if prop.WriteOnly {
 			secrets = appendSecrets(secrets, v)
+		} else {
+			public[name] = v
 		}
 	}
 	for _, name := range p.required {
 		if _, ok := values[name]; !ok {
-			return nil, nil, badParameter("parameter %q is missing: it must be %s", name, p.properties[name].describe())
+			return Values{}, badParameter("parameter %q is missing: it must be %s", name, p.properties[name].describe())
 		}
 	}
 	raw, err := json.Marshal(values)
 	if err != nil {
-		return nil, nil, badParameter("the parameters have no JSON form")
+		return Values{}, badParameter("the parameters have no JSON form")
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
-		return nil, nil, badParameter("the parameters have no JSON form")
+		return Values{}, badParameter("the parameters have no JSON form")
 	}
 	if err := p.schema.Validate(doc); err != nil {
-		return nil, nil, p.explain(err)
+		return Values{}, p.explain(err)
 	}
-	return raw, secrets, nil
+	out := Values{JSON: raw, Secrets: NewSecrets(secrets)}
+	out.Public, err = json.Marshal(public)
+	return out, err
 }
 
 // explain names the parameter that failed and what is allowed.
-func (p *parameters) explain(err error) error {
+func (p *Parameters) explain(err error) error {
 	var v *jsonschema.ValidationError
 	if !errors.As(err, &v) {
 		return badParameter("the parameters do not match the driver's schema")
@@ -191,11 +199,11 @@ func visible(r rune) rune {
 
 // printable makes one line of a text of the manifest's.
 func printable(s string) string {
-	q := strconv.Quote(clip(s, 512))
+	q := strconv.Quote(Clip(s, 512))
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }
 
-func (p *parameters) allowed() string {
+func (p *Parameters) allowed() string {
 	if len(p.names) == 0 {
 		return "none"
 	}
@@ -256,7 +264,7 @@ func (p property) describe() string {
 		add(" in the format %s", printable(p.Format))
 	}
 	if p.Pattern != "" {
-		add(" that matches %s", clip(strings.Map(visible, p.Pattern), 512)) // its backslashes stay
+		add(" that matches %s", Clip(strings.Map(visible, p.Pattern), 512)) // its backslashes stay
 	}
 	if p.Description != "" {
 		add(" (%s)", printable(p.Description))
@@ -412,20 +420,6 @@ func appendSpellings(list []string, s string) []string {
 		}
 	}
 	return list
-}
-
-// newReplacer hides secrets in a text; nil when there are none. The longest come first: one
-// that another begins with must not leave the other's end.
-func newReplacer(secrets []string) *strings.Replacer {
-	if len(secrets) == 0 {
-		return nil
-	}
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	pairs := make([]string, 0, 2*len(secrets))
-	for _, s := range secrets {
-		pairs = append(pairs, s, "(secret)")
-	}
-	return strings.NewReplacer(pairs...)
 }
 
 // scalarText writes a string, number or boolean as a person would.

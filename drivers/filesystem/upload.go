@@ -75,7 +75,8 @@ func (d *Driver) files(dir string) (files []seen, err error) {
 				break // renamed by its writer, or ended: look again
 			}
 			files = append(files, seen{s, info.Size()})
-			if info.ModTime().After(written) {
+			// Times of files are of milliseconds.
+			if c := info.ModTime().Compare(written); c > 0 || c == 0 && s.synced > files[0].synced {
 				written = info.ModTime()
 				files[0], files[len(files)-1] = files[len(files)-1], files[0]
 			}

@@ -162,14 +162,14 @@ func (d *doom) use(w *session, op Op) {
 			s.accept(w, p)
 		}
 	case Cancel:
-		may := append(s.possible(w.path, nil), nothing)
+		may := append(append(s.possible(w.path, nil), u.beside...), nothing)
 		if err := w.writer.Cancel(d.ctx); err == nil && !s.overtaken(w) {
 			may = []found{nothing}
 		}
 		w.status = cancelled
 		u.found = may
 	case Commit:
-		old := s.possible(w.path, nil)
+		old := append(s.possible(w.path, nil), u.beside...)
 		err := w.writer.Commit(d.ctx)
 		d.may[w.path] = nil
 		for _, c := range w.contents() {

@@ -235,7 +235,7 @@ func (r *run) commit(w *session) {
 	if len(contents) > 1 {
 		c = r.whichOf(w.path, contents)
 	}
-	others := s.possible(w.path, w)
+	others := append(s.possible(w.path, w), s.upload(w.path).beside...)
 	s.end(w.path, false)
 	if overtaken {
 		// What another has suspended meanwhile may live on, as it does when content is put.
@@ -289,7 +289,7 @@ func (r *run) cancel(w *session) {
 	case w.ended != u.ended:
 		// Its upload had ended before, and it has accepted nothing since: another's is left alone.
 	default:
-		u.found = append(s.possible(w.path, nil), nothing)
+		u.found = append(append(s.possible(w.path, nil), u.beside...), nothing)
 		u.taken++
 	}
 	r.look(w.path)

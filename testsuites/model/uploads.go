@@ -12,6 +12,9 @@ import (
 // upload is what may be found suspended at a path.
 type upload struct {
 	found []found
+	// beside are of uploads that others had begun beside what is found: they may come to light when that ends, unless it is
+	// ended by who was opened on it with them there.
+	beside []found
 	// taken counts how often a writer began to accept bytes or the upload ended: a writer that
 	// was opened before has been overtaken.
 	taken int
@@ -155,7 +158,7 @@ func (s *state) possible(path string, but *session) []found {
 func (s *state) end(path string, below bool) {
 	for p, u := range s.uploads {
 		if p == path || below && storagedriver.IsBelow(p, path) {
-			u.found = []found{nothing}
+			u.found, u.beside = []found{nothing}, nil
 			u.taken++
 			u.ended++
 		}
@@ -174,8 +177,18 @@ func (s *state) doubt(path string, itself bool) {
 				u.found[i].least = 1
 			}
 		}
-		u.found = append(u.found, nothing)
+		u.found = append(append(u.found, u.beside...), nothing)
 		u.taken++
+	}
+}
+
+// keep makes shown what may be found, and what was of other uploads beside it.
+func (u *upload) keep(shown, before []found) {
+	u.found = shown
+	for _, f := range before {
+		if !f.absent && slices.ContainsFunc(shown, func(s found) bool { return s.origin != f.origin && !s.absent }) {
+			u.beside = append(u.beside, f)
+		}
 	}
 }
 
@@ -241,7 +254,8 @@ func (s *state) describe(path string) string {
 // storing more.
 func (s *state) settle(path string, shown []found) {
 	if len(s.rivals(path, nil)) == 0 {
-		s.upload(path).found = shown
+		u := s.upload(path)
+		u.keep(shown, u.found)
 	}
 }
 
@@ -289,10 +303,10 @@ func (s *state) suspend(w *session, size int64, ok bool) bool {
 		return true
 	}
 	// What it reports is what the next opening is to report.
-	u.found = nil
+	var shown []found
 	for _, f := range may {
-		if !f.absent && size > 0 && size <= f.content.size() {
-			u.found = append(u.found, exactly(f.content.prefix(size), f.origin))
+		if !f.absent && f.least <= size && size <= f.content.size() {
+			shown = append(shown, exactly(f.content.prefix(size), f.origin))
 		}
 	}
 	kept := int64(0)
@@ -300,9 +314,10 @@ func (s *state) suspend(w *session, size int64, ok bool) bool {
 		kept = s.files[w.path].size()
 	}
 	if size == kept {
-		u.found = append(u.found, nothing)
+		shown = append(shown, nothing)
 	}
-	return len(u.found) > 0
+	u.keep(shown, may)
+	return len(shown) > 0
 }
 
 // lose says that the process has ended with the writer open.

@@ -281,7 +281,7 @@ func (d *decoder) bin(dst []byte) []byte {
 	}
 	b := d.raw()
 	if dst == nil {
-		dst = make([]byte, 0, len(b))
+		dst = []byte{} // what append makes room for it does not clear first, as make does
 	}
 	return append(dst, b...)
 }

@@ -286,7 +286,7 @@ func (r *run) cancel(w *session) {
 		// It had nothing.
 	case !overtaken:
 		s.end(w.path, false)
-	case w.ended != u.ended:
+	case w.ended != u.ended && !u.has(w):
 		// Its upload had ended before, and it has accepted nothing since: another's is left alone.
 	default:
 		u.found = append(append(s.possible(w.path, nil), u.beside...), nothing)

@@ -182,6 +182,13 @@ func (s *state) doubt(path string, itself bool) {
 	}
 }
 
+// has reports whether what w writes to may still be found.
+func (u *upload) has(w *session) bool {
+	return slices.ContainsFunc(slices.Concat(u.found, u.beside), func(f found) bool {
+		return !f.absent && slices.ContainsFunc(w.bases, func(b base) bool { return b.origin == f.origin })
+	})
+}
+
 // keep makes shown what may be found, and what was of other uploads beside it.
 func (u *upload) keep(shown, before []found) {
 	u.found = shown

@@ -173,6 +173,26 @@ func (p *Parameters) Decode(given map[string]any) (Values, error) {
 	return out, err
 }
 
+// DecodeWith is p.Decode. Without a p, of a driver that declares no schema, all values are taken as they are, and for secret.
+func DecodeWith(p *Parameters, given map[string]any) (Values, error) {
+	if p != nil {
+		return p.Decode(given)
+	}
+	var secrets []string
+	values := make(map[string]any, len(given))
+	for name, v := range given {
+		if v != nil {
+			values[name] = plain(v)
+			secrets = appendSecrets(secrets, values[name])
+		}
+	}
+	raw, err := json.Marshal(values)
+	if err != nil {
+		return Values{}, badParameter("the parameters have no JSON form")
+	}
+	return Values{JSON: raw, Public: []byte("{}"), Secrets: NewSecrets(secrets)}, nil
+}
+
 // explain names the parameter that failed and what is allowed.
 func (p *Parameters) explain(err error) error {
 	var v *jsonschema.ValidationError

@@ -1,0 +1,146 @@
+package ipc
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/abi"
+	"github.com/berth-dev/storagedriver/internal/guest"
+)
+
+// OpenUpload implements storagedriver.Uploads. A tail that comes as a body can be opened once, under the context given here.
+func (b *backend) OpenUpload(ctx context.Context, path string, append bool) (storagedriver.Upload, error) {
+	none := storagedriver.Upload{}
+	if err := b.require(abi.OpUploadOpen, storagedriver.AbilityParts); err != nil {
+		return none, err
+	}
+	r, err := b.live(ctx)
+	if err != nil {
+		return none, err
+	}
+	table := &storagedriver.Receipts{}
+	var reply abi.UploadOpenReply
+	message := &abi.UploadOpenRequest{Path: path, Append: append, Receipts: lent}
+	p, err := r.ask(ctx, request{op: abi.OpUploadOpen, message: message, table: table}, &reply)
+	if err != nil {
+		return none, err
+	}
+	if reply.Body == 0 {
+		p.over()
+	}
+	limits, err := guest.LimitsOf(&reply.Limits)
+	switch {
+	case err != nil:
+	case reply.Token == "" || len(reply.Token) > abi.MaxToken:
+		err = fmt.Errorf("a token of %d bytes, not 1 to %d", len(reply.Token), abi.MaxToken)
+	case reply.Body != 0 && len(reply.Tail) > 0:
+		err = fmt.Errorf("it answers with a body and with a tail")
+	case reply.Len < 0:
+		err = fmt.Errorf("a tail of %d bytes", reply.Len)
+	}
+	if err != nil {
+		return none, r.broken(abi.OpUploadOpen, err)
+	}
+	up := storagedriver.Upload{Token: reply.Token, Resumed: reply.Resumed, Limits: limits}
+	if table.Len() > 0 {
+		up.Receipts = table
+	}
+	switch {
+	case len(reply.Tail) > 0:
+		up.Tail = storagedriver.BytesSource(reply.Tail)
+	case reply.Body != 0:
+		context.AfterFunc(ctx, p.abandon) // it may never be opened
+		up.Tail = &onceSource{body: &bodyReader{r: r, p: p, ctx: ctx, want: reply.Len, left: reply.Len}, size: reply.Len}
+	}
+	return up, nil
+}
+
+// onceSource is a body that can be opened once.
+type onceSource struct {
+	size int64
+	mu   sync.Mutex
+	body *bodyReader // nil once it was opened
+}
+
+func (s *onceSource) Size() int64 { return s.size }
+
+func (s *onceSource) Open(ctx context.Context) (io.ReadCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body := s.body
+	if s.body = nil; body == nil {
+		return nil, storagedriver.NewError(storagedriver.KindUnsupported, "the tail of an upload can be opened once")
+	}
+	body.ctx = ctx
+	return body, nil
+}
+
+// PutPart implements storagedriver.Uploads.
+func (b *backend) PutPart(ctx context.Context, token string, part storagedriver.Part) ([]byte, error) {
+	if err := b.require(abi.OpUploadPart, storagedriver.AbilityParts); err != nil {
+		return nil, err
+	}
+	r, err := b.live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var reply abi.UploadPartReply
+	message := &abi.UploadPartRequest{Token: token, Num: int64(part.Number), Off: part.Offset, Size: part.Body.Size(), Body: lent, Digests: part.Digests}
+	if err := r.run(ctx, request{op: abi.OpUploadPart, message: message, body: part.Body}, &reply); err != nil {
+		return nil, err
+	}
+	if len(reply.Data) > abi.MaxReceipt {
+		return nil, r.broken(abi.OpUploadPart, fmt.Errorf("a receipt of %d bytes, more than %d", len(reply.Data), abi.MaxReceipt))
+	}
+	return reply.Data, nil
+}
+
+// SuspendUpload implements storagedriver.Uploads.
+func (b *backend) SuspendUpload(ctx context.Context, token string, table *storagedriver.Receipts, tail storagedriver.Source) error {
+	return b.endUpload(ctx, abi.OpUploadSuspend, token, table, tail)
+}
+
+// CommitUpload implements storagedriver.Uploads.
+func (b *backend) CommitUpload(ctx context.Context, token string, table *storagedriver.Receipts, last storagedriver.Source) error {
+	return b.endUpload(ctx, abi.OpUploadCommit, token, table, last)
+}
+
+func (b *backend) endUpload(ctx context.Context, op abi.Op, token string, table *storagedriver.Receipts, rest storagedriver.Source) error {
+	if err := b.require(op, storagedriver.AbilityParts); err != nil {
+		return err
+	}
+	if table == nil {
+		table = &storagedriver.Receipts{}
+	}
+	message := &abi.UploadEndRequest{Token: token, Receipts: lent}
+	if rest != nil {
+		message.Body, message.Size = lent, rest.Size()
+		if op == abi.OpUploadCommit {
+			message.Num = 1
+			if all := table.All(); len(all) > 0 {
+				last := all[len(all)-1]
+				message.Num, message.Off = int64(last.Number)+1, last.Offset+last.Size
+			}
+		}
+	}
+	return b.run(ctx, request{op: op, message: message, body: rest, receipts: table}, &abi.Empty{})
+}
+
+// CancelUpload implements storagedriver.Uploads.
+func (b *backend) CancelUpload(ctx context.Context, token string) error {
+	if err := b.require(abi.OpUploadCancel, storagedriver.AbilityParts); err != nil {
+		return err
+	}
+	return b.do(ctx, abi.OpUploadCancel, &abi.TokenRequest{Token: token}, &abi.Empty{})
+}
+
+// AbortUploads implements storagedriver.Uploads.
+func (b *backend) AbortUploads(ctx context.Context, path string) error {
+	if err := b.require(abi.OpUploadAbort, storagedriver.AbilityParts); err != nil {
+		return err
+	}
+	return b.do(ctx, abi.OpUploadAbort, &abi.PathRequest{Path: path}, &abi.Empty{})
+}

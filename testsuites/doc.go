@@ -3,7 +3,7 @@
 // a case about an ability that a driver does not declare asserts that it is refused.
 //
 // [Run] runs the suite under any [T]; [RegisterSuite], [RegisterInProcessSuite] and
-// [RegisterWasmSuite] run it under go test; [RunAll] runs it in a program. All of them run
+// [RegisterWasmSuite], [RegisterIPCSuite] run it under go test; [RunAll] runs it in a program. All of them run
 // the same cases. docs/conformance.md lists them.
 //
 // A case works in a directory of its own, with a random name, directly below the driver's root,

@@ -59,8 +59,20 @@ type LoadFunc func(ctx context.Context, path string, parameters map[string]any) 
 // call of load opens the same storage anew: on instances of its own, as another process would.
 func RegisterWasmSuite(t *testing.T, path string, parameters map[string]any, load LoadFunc, options ...Option) {
 	t.Helper()
+	registerFile(t, path, parameters, load, options)
+}
+
+// RegisterIPCSuite runs the suite in t on the driver in the executable at path, registry-storage-NAME, which load starts. Every
+// call of load opens the same storage in another process.
+func RegisterIPCSuite(t *testing.T, path string, parameters map[string]any, load LoadFunc, options ...Option) {
+	t.Helper()
+	registerFile(t, path, parameters, load, options)
+}
+
+func registerFile(t *testing.T, path string, parameters map[string]any, load LoadFunc, options []Option) {
+	t.Helper()
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("the module under test is missing, make guests builds it: %v", err)
+		t.Fatalf("the driver under test is missing, make guests builds ours: %v", err)
 	}
 	RegisterInProcessSuite(t, func(t T) storagedriver.StorageDriver {
 		t.Helper()

@@ -52,7 +52,7 @@ type Backend interface {
 	// ends early or fails leaves the old. It may open body again to repeat.
 	Put(ctx context.Context, path string, body Source) error
 
-	// Delete removes the file at path, or the directory there if it is empty. Nothing
+	// Delete removes the file at path, and the directory there if it is empty. Nothing
 	// at path is KindNotFound or nil.
 	Delete(ctx context.Context, path string) error
 

@@ -11,6 +11,7 @@ func deleteCases() []scenario {
 		{"delete/directory", "Delete removes a directory and all below it", deleteDirectory},
 		{"delete/only-subpaths", "Delete of a path leaves alone those whose name only begins like it", deletePrefix},
 		{"delete/under-file", "Delete below a file is NotFound and harms nothing", deleteUnderFile},
+		{"delete/file-and-directory", "Delete of a path that is a file and a directory removes both", deleteBoth},
 		{"delete/then-reuse", "a deleted path can become a file or a directory again", deleteReuse},
 	}
 }
@@ -54,6 +55,23 @@ func deleteDirectory(e *env) {
 	e.wantList(e.dir, "other")
 	e.wantContent(e.path("other"), other)
 	e.wantError(e.d.Delete(e.ctx, e.path("dir")), storagedriver.KindNotFound, "Delete", e.path("dir"))
+}
+
+func deleteBoth(e *env) {
+	file, below := e.path("a"), e.path("a/b/c")
+	e.put(file, e.content(32))
+	err := e.d.PutContent(e.ctx, below, e.content(33).bytes())
+	if e.has(storagedriver.AbilityFilesUnderFiles) {
+		e.ok(err, "PutContent below a file")
+	} else {
+		e.wantError(err, storagedriver.KindInvalidPath, "PutContent", below)
+	}
+	e.put(e.path("other"), e.content(9))
+	e.ok(e.d.Delete(e.ctx, file), "Delete")
+	for _, p := range []string{file, below, e.path("a/b")} {
+		e.wantMissing(p)
+	}
+	e.wantList(e.dir, "other")
 }
 
 func deletePrefix(e *env) {

@@ -111,7 +111,7 @@ func storeMutants() []mutant {
 				return info, err
 			}
 		}},
-		{"Stat of nothing is an empty file", []string{"stat/missing", "stat/prefix-siblings", "stat/under-file", "delete/file"}, func(d *broken, good storagedriver.StorageDriver) {
+		{"Stat of nothing is an empty file", []string{"stat/missing", "stat/prefix-siblings", "stat/under-file", "delete/file", "delete/file-and-directory"}, func(d *broken, good storagedriver.StorageDriver) {
 			d.stat = func(ctx context.Context, p string) (storagedriver.FileInfo, error) {
 				info, err := good.Stat(ctx, p)
 				if storagedriver.KindOf(err) == storagedriver.KindNotFound {

@@ -7,6 +7,9 @@
 // ratio is the median, over the rounds, of wasm by the mean of its two neighbours, and the control that
 // of the second native by the first: what differs between equals is noise. It prints Markdown tables.
 //
+// It also compares the ways to call a driver that asks nobody: natively, in the sandbox, in a process of its own, and as a plugin of
+// hashicorp/go-plugin. A floor of these that does not hold is an error at the end, unless -quick is given.
+//
 // With -profile FILE it runs what -run selects on one side only (-side) under the CPU profiler.
 package main
 
@@ -101,6 +104,9 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	if err := memory(ctx, cache, o); err != nil {
+		return err
+	}
+	if err := calls(ctx, e.content, cache, o); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "took %v\n", time.Since(begin).Round(time.Second))

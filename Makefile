@@ -32,19 +32,29 @@ HOST_SOURCES := $(shell find . \( -path ./build -o -path ./bin -o -path ./.git -
 SDK_SOURCES  := $(call sources,guest-sdk/go)
 
 GUESTS := build/guests/webdav.wasm build/guests/parts.wasm build/guests/nop.wasm
+DRIVERS := bin/registry-storage-filesystem bin/registry-storage-inmemory
 
-.PHONY: run build guests test test-servers test-long check lint bench fuzz clean tools
+.PHONY: run build drivers guests test test-servers test-long check lint bench fuzz clean tools
 
 ## run: an OCI registry on 127.0.0.1:5000 whose blobs go through webdav.wasm
 run: build bin/registry-storage-webdav.wasm
 	@exec bin/berth quickstart $(ARGS)
 
-## build: bin/berth
-build: bin/berth
+## build: bin/berth, and the drivers
+build: bin/berth drivers
 
 bin/berth: $(HOST_SOURCES)
 	@mkdir -p bin
 	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $@ ./cmd/berth
+	@touch $@
+
+## drivers: our native drivers as executables beside bin/berth, bin/registry-storage-NAME; by their names it opens those that it has compiled in
+drivers: $(DRIVERS)
+
+# Without cgo they run on any system of this kind, whatever its C library.
+$(DRIVERS): bin/registry-storage-%: $(HOST_SOURCES)
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./drivers/$*/registry-storage-$*
 	@touch $@
 
 ## guests: build/guests/NAME.wasm, and webdav's copy beside bin/berth under the name drivers are found by
@@ -80,19 +90,23 @@ test: guests
 	  (cd $$module && $(GO) test $(RACE) -timeout 15m ./...) || failed="$$failed $$module"; \
 	done; \
 	[ -z "$$failed" ] || { echo "make test: failed in:$$failed" >&2; exit 1; }
-	@echo "make test: all passed$(if $(RACE), with -race, without -race). make test-servers adds pushes and pulls with skopeo and crane through bin/berth, killed and restarted, the suite on Apache, and the exchange of data with distribution's registry (it installs skopeo, crane, apache2 and that registry)."
+	@echo "make test: all passed$(if $(RACE), with -race, without -race). make test-servers adds pushes and pulls with skopeo and crane through bin/berth, killed and restarted, the suite on Apache and on the drivers in Python and Node, and the exchange of data with distribution's registry (it installs skopeo, crane, apache2, python3, nodejs and that registry)."
 
-## test-servers: the tests with skopeo, crane, Apache's mod_dav and distribution's registry, which it installs
+## test-servers: the tests with skopeo, crane, Apache's mod_dav, distribution's registry, Python and Node, which it installs
 test-servers: guests build/e2e/berth $(CRANE) $(REGISTRY)
 	@missing=; \
 	command -v skopeo >/dev/null || missing=skopeo; \
 	command -v apache2 >/dev/null || [ -x /usr/sbin/apache2 ] || missing="$$missing apache2"; \
+	PATH=/usr/local/bin:/usr/bin:/bin command -v python3 >/dev/null || missing="$$missing python3"; \
+	PATH=/usr/local/bin:/usr/bin:/bin command -v node >/dev/null || missing="$$missing nodejs"; \
 	[ -z "$$missing" ] || { \
 	  if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
 	  command -v apt-get >/dev/null || { echo "make test-servers: install $$missing: this system has no apt-get to install it with" >&2; exit 1; }; \
 	  $$as apt-get install -y --no-install-recommends $$missing || { $$as apt-get update && $$as apt-get install -y --no-install-recommends $$missing; }; \
 	}
 	cd testsuites/guests && $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m -run Apache .
+	$(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m ./examples/python-sqlite ./examples/node-files
+	$(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 20m -run OthersKilled ./ipc
 	BERTH_E2E_BINARY=$(CURDIR)/build/e2e/berth BERTH_E2E_CRANE=$(CRANE) BERTH_DRIVER_PATH=$(CURDIR)/bin \
 	  $(GO) test -tags $(TAG) $(RACE) -count=1 -timeout 30m ./testsuites/e2e/...
 	BERTH_E2E_BINARY=$(CURDIR)/build/e2e/berth BERTH_E2E_CRANE=$(CRANE) BERTH_E2E_REGISTRY=$(REGISTRY) \
@@ -135,7 +149,7 @@ lint: $(LINT)
 	  (cd $$module && $(LINT) run --config $(CURDIR)/.golangci.yml ./...) || exit 1; \
 	done
 
-## bench: wasm against native, and filesystem against distribution's driver, in pairs, with a control of one side against itself
+## bench: wasm against native, wasm and processes against go-plugin, and filesystem against distribution's driver, in pairs, with a control of one side against itself
 bench: guests
 	cd testsuites/guests && $(GO) run ./cmd/bench $(BENCHARGS)
 	$(GO) test -run '^$$' -bench AgainstDistribution -benchtime 21x ./drivers/filesystem

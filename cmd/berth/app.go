@@ -56,9 +56,10 @@ func (a *app) execute(ctx context.Context, args []string) int {
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "berth",
-		Short: "OCI registries on storage drivers, native or sandboxed",
+		Short: "OCI registries on storage drivers: native, sandboxed, or processes of their own",
 		Long: `Berth runs OCI registries on storage drivers. A driver is compiled in, or a .wasm file that is
-loaded at run time into a sandbox: it reaches the origins it was allowed, and nothing else.
+loaded at run time into a sandbox: it reaches the origins it was allowed, and nothing else. Or it is an
+executable in any language, which runs as a process of its own and can do what its user can.
 
 ` + statusHelp,
 		Example:       "  berth quickstart\n  berth serve config.yml\n  berth driver inspect registry-storage-webdav.wasm",

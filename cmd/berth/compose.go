@@ -17,12 +17,13 @@ import (
 	"github.com/berth-dev/storagedriver/layers/stack"
 )
 
-// A driver NAME in the search path is a file wasmPrefix + NAME + wasmSuffix.
+// A driver NAME in the search path is a file filePrefix + NAME + wasmSuffix, or an executable filePrefix + NAME.
 const (
-	wasmPrefix = "registry-storage-"
+	filePrefix = "registry-storage-"
 	wasmSuffix = ".wasm"
-	// wasmDriver is the driver that loads the file its parameters name.
+	// wasmDriver is the driver that loads the file its parameters name, ipcDriver the one that starts the executable they name.
 	wasmDriver = "wasm"
+	ipcDriver  = "ipc"
 	// cacheVariable names the folder for compiled modules.
 	cacheVariable = "BERTH_CACHE_DIR"
 )
@@ -64,8 +65,10 @@ func (a *app) composeObserved(logger *slog.Logger, gate layers.Trace, observers 
 		c.native[d.Name] = open
 		c.Register(d.Name, factory.FromOpen(d.Name, open, c.options()...))
 	}
-	c.Register(wasmDriver, wasmFactory{c})
-	c.AddLoader(factory.Loader{Prefix: wasmPrefix, Suffix: wasmSuffix, Load: c.load})
+	c.Register(wasmDriver, fileFactory{c, c.openNamedWasm})
+	c.Register(ipcDriver, fileFactory{c, c.openNamedExecutable})
+	c.AddLoader(factory.Loader{Prefix: filePrefix, Suffix: wasmSuffix, Load: c.load})
+	c.AddLoader(factory.Loader{Prefix: filePrefix, Load: c.load})
 	return c
 }
 
@@ -91,7 +94,7 @@ func (a *app) cacheDir() string {
 	return filepath.Join(dir, "berth", "wasm")
 }
 
-// backend opens, with its layers, what is below the gate of the driver called name: a compiled-in one, "wasm", or one in the
+// backend opens, with its layers, what is below the gate of the driver called name: a compiled-in one, "wasm", "ipc", or one in the
 // search path, with the parameters that a configuration gives it. The caller closes it, which ends all that
 // was made for it.
 func (c *composition) backend(ctx context.Context, name string, parameters map[string]any) (storagedriver.Backend, error) {
@@ -100,12 +103,14 @@ func (c *composition) backend(ctx context.Context, name string, parameters map[s
 	case ok:
 	case name == wasmDriver:
 		return c.layered(c.openNamedWasm)(ctx, parameters) // its errors name the file
+	case name == ipcDriver:
+		return c.layered(c.openNamedExecutable)(ctx, parameters)
 	default:
 		file, err := c.Find(name)
 		if err != nil {
 			return nil, err
 		}
-		open = c.layered(c.openWasm(file.Path))
+		open = c.layered(c.openFile(file.Path))
 	}
 	b, err := open(ctx, parameters)
 	if err != nil {
@@ -131,12 +136,15 @@ type named struct {
 	parameters map[string]any
 }
 
-// isFile reports whether name is a path, not the name of a driver.
+// isFile reports whether name is a path, not the name of a driver. The name of a driver's file is one in the working directory.
 func isFile(name string) bool {
-	return strings.HasSuffix(name, wasmSuffix) || strings.ContainsAny(name, `/\`)
+	return isWasm(name) || strings.HasPrefix(name, filePrefix) || strings.ContainsAny(name, `/\`)
 }
 
-// fileOf returns the path of the .wasm driver called name, which may be a path already.
+// isWasm reports whether the file at path is a .wasm driver; the others are executables.
+func isWasm(path string) bool { return strings.HasSuffix(path, wasmSuffix) }
+
+// fileOf returns the path of the driver called name in a file, which may be a path already.
 func (c *composition) fileOf(name string) (string, error) {
 	if isFile(name) {
 		return name, nil
@@ -147,7 +155,7 @@ func (c *composition) fileOf(name string) (string, error) {
 		}
 	}
 	if slices.Contains(c.Names(), name) {
-		return "", usageError{fmt.Errorf("%s is compiled in: only drivers in .wasm files can be inspected", name)}
+		return "", usageError{fmt.Errorf("%s is compiled in: only drivers in files can be inspected", name)}
 	}
-	return "", fmt.Errorf("there is no driver %q: name a .wasm file, or one that 'berth driver ls' lists: %w", name, fs.ErrNotExist)
+	return "", fmt.Errorf("there is no driver %q: name a file, or one that 'berth driver ls' lists: %w", name, fs.ErrNotExist)
 }

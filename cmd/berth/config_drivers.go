@@ -15,10 +15,18 @@ func (a *app) knownDrivers() config.Known {
 	drivers := a.compose()
 	known := config.Known{Drivers: []config.Driver{}}
 	for _, name := range drivers.Names() {
-		known.Drivers = append(known.Drivers, config.Driver{Name: name, Parameters: withLayers(driverParameters(name)), Judge: judgeLayers})
+		judge := judgeLayers
+		if name == ipcDriver {
+			judge = judgeProcess
+		}
+		known.Drivers = append(known.Drivers, config.Driver{Name: name, Parameters: withLayers(driverParameters(name)), Judge: judge})
 	}
 	for _, f := range drivers.Files() {
-		known.Drivers = append(known.Drivers, config.Driver{Name: f.Name, Parameters: withLayers(config.OfParameters(sandboxConfig{})), Judge: judgeLayers})
+		section, judge := processSection(defaultProcess()), judgeProcess
+		if isWasm(f.Path) {
+			section, judge = config.OfParameters(sandboxConfig{}), judgeLayers
+		}
+		known.Drivers = append(known.Drivers, config.Driver{Name: f.Name, Parameters: withLayers(section), Judge: judge})
 	}
 	return known
 }
@@ -33,6 +41,8 @@ func driverParameters(name string) *config.Node {
 		})
 	case inmemory.Name:
 		return config.OfParameters(struct{}{})
+	case ipcDriver:
+		return processSection(namedProcess{processConfig: defaultProcess()})
 	case wasmDriver:
 		return config.OfParameters(struct {
 			Path          string `parameter:"path"`
@@ -40,6 +50,13 @@ func driverParameters(name string) *config.Node {
 		}{})
 	}
 	return nil
+}
+
+// processSection returns what an executable is configured by. Its environment is never shown.
+func processSection(defaults any) *config.Node {
+	n := config.OfParameters(defaults)
+	n.Keys["env"].Secret = true
+	return n
 }
 
 // withLayers adds the section that every driver's parameters may hold. Its keys are those of

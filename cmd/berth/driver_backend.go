@@ -20,21 +20,36 @@ type storage struct {
 
 // storage returns what opens the driver.
 func (c *composition) storage(n named) (storage, error) {
-	inSandbox := map[string]any{"allow": n.allow, "parameters": n.parameters}
-	if section, there := n.parameters[stack.Key]; there { // which is beside the parameters of a guest
+	inFile := map[string]any{"parameters": n.parameters}
+	if section, there := n.parameters[stack.Key]; there { // which is beside the parameters of a driver in a file
 		own := maps.Clone(n.parameters)
 		delete(own, stack.Key)
-		inSandbox["parameters"], inSandbox[stack.Key] = own, section
+		inFile["parameters"], inFile[stack.Key] = own, section
+	}
+	allowed := func(path string) error {
+		if isWasm(path) {
+			inFile["allow"] = n.allow
+		} else if len(n.allow) > 0 {
+			return usageError{fmt.Errorf("--allow is for drivers in .wasm files, and %s is an executable, which reaches what its user can", path)}
+		}
+		return nil
 	}
 	opens := func(name string, parameters map[string]any) storage {
 		return storage{c, func(ctx context.Context) (storagedriver.Backend, error) { return c.backend(ctx, name, parameters) }}
 	}
 	if isFile(n.name) {
-		inSandbox["path"] = n.name
-		return opens(wasmDriver, inSandbox), nil
+		inFile["path"] = n.name
+		if isWasm(n.name) {
+			return opens(wasmDriver, inFile), allowed(n.name)
+		}
+		return opens(ipcDriver, inFile), allowed(n.name)
 	}
 	if !slices.Contains(c.Names(), n.name) {
-		return opens(n.name, inSandbox), nil
+		file, err := c.Find(n.name)
+		if err != nil {
+			return storage{}, err
+		}
+		return opens(n.name, inFile), allowed(file.Path)
 	}
 	if len(n.allow) > 0 {
 		return storage{}, usageError{fmt.Errorf("--allow is for drivers in .wasm files, and %s is compiled in", n.name)}

@@ -21,10 +21,10 @@ func (a *app) driverTestCommand() *cobra.Command {
 		params []string
 	)
 	c := &cobra.Command{
-		Use:   "test FILE.wasm|NAME",
+		Use:   "test FILE|NAME",
 		Short: "Run the conformance suite on a driver",
-		Long: `Runs the conformance suite on a driver: one in a .wasm file, one in the search path, or a compiled-in one. Give
-it an empty storage of its own: the suite writes there, and removes what it wrote.
+		Long: `Runs the conformance suite on a driver: one in a .wasm file or an executable, one in the search path, or a compiled-in
+one. Give it an empty storage of its own: the suite writes there, and removes what it wrote.
 
 --run selects cases by patterns separated by commas: "walk", "walk/*", "write/commit-*". Exit status 7 says
 that a case failed.
@@ -34,6 +34,7 @@ permits: "put /a 1234", "writer w1 /a append", "write w1 70000", "crash", "commi
 such files when they find something. Exit status 7 says that an answer was not permitted, and which.`,
 		Example: "  berth driver test filesystem --param rootdirectory=/tmp/empty\n" +
 			"  berth driver test build/guests/webdav.wasm --param endpoint=http://127.0.0.1:8080/t --allow http://127.0.0.1:8080\n" +
+			"  berth driver test ./registry-storage-sqlite --param database=/tmp/empty.db\n" +
 			"  berth driver test inmemory --run walk --output json\n" +
 			"  berth driver test filesystem --param rootdirectory=/tmp/empty --script found.script",
 		Args: cobra.ExactArgs(1),

@@ -13,12 +13,17 @@ import (
 
 func (a *app) driverInspectCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "inspect FILE.wasm|NAME",
-		Short: "Show what a .wasm driver is and what it asks for",
-		Long: `Loads a .wasm driver, asks it for its manifest with nothing in reach, and shows that with its imports, its
-memory and its digest, and the ABI it was built for beside this command's. Nothing is opened and nothing is allowed.`,
-		Example: "  berth driver inspect build/guests/webdav.wasm\n  berth driver inspect webdav --output json",
-		Args:    cobra.ExactArgs(1),
+		Use:   "inspect FILE|NAME",
+		Short: "Show what a driver in a file is and what it asks for",
+		Long: `Asks a driver in a file for its manifest, and shows that with the digest of the file and the version it was built for
+beside this command's. Nothing is opened: the driver is given no parameters.
+
+A .wasm driver is asked with nothing in reach, and shown with its imports and its memory. An executable
+registry-storage-NAME is started as it will be, and shown with how it is confined. That is no sandbox: it can do
+what you can, also now.`,
+		Example: "  berth driver inspect build/guests/webdav.wasm\n  berth driver inspect webdav --output json\n" +
+			"  berth driver inspect examples/python-sqlite/registry-storage-sqlite",
+		Args: cobra.ExactArgs(1),
 	}
 	output := outputFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -33,6 +38,9 @@ func (a *app) inspect(ctx context.Context, name string, output format) (err erro
 	if err != nil {
 		return err
 	}
+	if !isWasm(path) {
+		return a.inspectExecutable(ctx, drivers, path, output)
+	}
 	module, err := drivers.module(ctx, path, sandboxConfig{})
 	if err != nil {
 		return err
@@ -42,7 +50,7 @@ func (a *app) inspect(ctx context.Context, name string, output format) (err erro
 	if err != nil {
 		return err
 	}
-	info := inspection{Info: module.Info(), Guest: guestABI{
+	info := inspection{Info: module.Info(), Guest: driverVersion{
 		Built: abiVersion(major, minor), HostsFrom: abiVersion(major, minor), HostsBefore: abiVersion(major+1, 0),
 	}}
 	if output == formatJSON {
@@ -54,15 +62,21 @@ func (a *app) inspect(ctx context.Context, name string, output format) (err erro
 // inspection is what is shown of a module. The host's version is Info's.
 type inspection struct {
 	runtime.Info
-	Guest guestABI `json:"guestABI"`
+	// Guest is what its export abi answers.
+	Guest driverVersion `json:"guestABI"`
 }
 
-// guestABI is the version of the ABI that a guest was built for, as its export abi answers,
-// and the versions of hosts that run such guests: from one on and before another.
-type guestABI struct {
+// driverVersion is the version that a driver was built for, and the versions of hosts that run such drivers: from one on and before
+// another.
+type driverVersion struct {
 	Built       string `json:"built"`
 	HostsFrom   string `json:"hostsFrom"`
 	HostsBefore string `json:"hostsBefore"`
+}
+
+// String is for people.
+func (v driverVersion) String() string {
+	return fmt.Sprintf("%s: runs on hosts of %s and later, before %s", v.Built, v.HostsFrom, v.HostsBefore)
 }
 
 func abiVersion(major, minor uint32) string { return fmt.Sprintf("%d.%d", major, minor) }
@@ -75,7 +89,7 @@ func inspectRows(info inspection) [][]string {
 		{"name", m.Name},
 		{"version", m.Version},
 		{"description", m.Description},
-		{"guest ABI", fmt.Sprintf("%s: runs on hosts of %s and later, before %s", info.Guest.Built, info.Guest.HostsFrom, info.Guest.HostsBefore)},
+		{"guest ABI", info.Guest.String()},
 		{"host ABI", info.ABI},
 		{"memory", fmt.Sprintf("%s at the start, at most %s", mebibytes(info.MemoryMin), mebibytes(info.MemoryMax))},
 		{"abilities", strings.Join(m.Abilities, ", ")},

@@ -76,7 +76,7 @@ func TestABackendIsFoundByName(t *testing.T) {
 		}
 	}
 	folder := t.TempDir()
-	path := filepath.Join(folder, wasmPrefix+"cut"+wasmSuffix)
+	path := filepath.Join(folder, filePrefix+"cut"+wasmSuffix)
 	if err := os.WriteFile(path, preamble, 0o600); err != nil {
 		t.Fatal(err)
 	}

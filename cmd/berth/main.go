@@ -1,4 +1,4 @@
-// Command berth runs OCI registries on storage drivers, native or sandboxed, and looks at drivers.
+// Command berth runs OCI registries on storage drivers, compiled in, sandboxed or in processes of their own, and looks at drivers.
 package main
 
 import (

@@ -95,7 +95,7 @@ func (q *quickstart) run(ctx context.Context) (err error) {
 func (q *quickstart) openDriver(ctx context.Context, origin string) (storagedriver.StorageDriver, string, error) {
 	drivers := q.app.compose()
 	for _, f := range drivers.Files() {
-		if f.Name != webdavDriver {
+		if f.Name != webdavDriver || !isWasm(f.Path) { // it says that the driver is sandboxed
 			continue
 		}
 		d, err := drivers.load(ctx, f.Path, map[string]any{
@@ -114,7 +114,7 @@ func (q *quickstart) openDriver(ctx context.Context, origin string) (storagedriv
 type missingDriverError struct{ folders []string }
 
 func (e missingDriverError) Error() string {
-	name := wasmPrefix + webdavDriver + wasmSuffix
+	name := filePrefix + webdavDriver + wasmSuffix
 	return fmt.Sprintf("webdav.wasm is missing: there is no %s in %s: build it with 'make guests', or name the folder it is in with %s",
 		name, strings.Join(e.folders, ", "), factory.SearchPathVariable)
 }

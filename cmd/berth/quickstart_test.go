@@ -26,7 +26,7 @@ import (
 func besideExecutable(t *testing.T) map[string]string {
 	t.Helper()
 	folder := t.TempDir()
-	copyFile(t, webdavWasm(t), filepath.Join(folder, wasmPrefix+webdavDriver+wasmSuffix))
+	copyFile(t, webdavWasm(t), filepath.Join(folder, filePrefix+webdavDriver+wasmSuffix))
 	return map[string]string{factory.SearchPathVariable: folder}
 }
 

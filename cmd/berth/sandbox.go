@@ -26,17 +26,28 @@ type sandboxConfig struct {
 	Parameters map[string]any `parameter:"parameters"`
 }
 
-// wasmFactory makes drivers of files that are named by their path.
-type wasmFactory struct{ c *composition }
+// fileFactory makes drivers of files that are named by their path.
+type fileFactory struct {
+	c    *composition
+	open storagedriver.OpenFunc
+}
 
 // Create implements factory.StorageDriverFactory.
-func (f wasmFactory) Create(ctx context.Context, parameters map[string]any) (storagedriver.StorageDriver, error) {
-	return f.c.reach(ctx, f.c.layered(f.c.openNamedWasm), parameters)
+func (f fileFactory) Create(ctx context.Context, parameters map[string]any) (storagedriver.StorageDriver, error) {
+	return f.c.reach(ctx, f.c.layered(f.open), parameters)
 }
 
 // load is what the factory does with a file in the search path.
 func (c *composition) load(ctx context.Context, path string, parameters map[string]any) (storagedriver.StorageDriver, error) {
-	return c.reach(ctx, c.layered(c.openWasm(path)), parameters)
+	return c.reach(ctx, c.layered(c.openFile(path)), parameters)
+}
+
+// openFile returns what opens the driver in the file at path.
+func (c *composition) openFile(path string) storagedriver.OpenFunc {
+	if isWasm(path) {
+		return c.openWasm(path)
+	}
+	return c.openExecutable(path)
 }
 
 // reach completes a driver, and makes a first request: opening a module makes none. A backend that

@@ -24,8 +24,9 @@ func (a *app) serveCommand() *cobra.Command {
 		Short: "Run a registry",
 		Long: `Runs an OCI registry until a signal ends it, as a configuration of distribution says. The variables
 REGISTRY_* override it, and REGISTRY_CONFIGURATION_PATH names it when the argument is missing. Its storage
-section names one driver: a compiled-in one, "wasm" with the path of a file, or NAME for a file
-registry-storage-NAME.wasm in the search path ('berth driver ls' lists them).
+section names one driver: a compiled-in one, "wasm" with the path of a .wasm file, "ipc" with that of an
+executable, or NAME for a file registry-storage-NAME.wasm or an executable registry-storage-NAME in the search path
+('berth driver ls' lists them).
 
 Without a configuration it listens on ` + defaultAddr + ` and uses the filesystem driver under ` + defaultDir + `, where
 it also keeps the secret that signs the state of uploads.

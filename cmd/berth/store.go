@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/berth-dev/storagedriver"
-	"github.com/berth-dev/storagedriver/layers/stack"
 	"github.com/berth-dev/storagedriver/registry"
 )
 
@@ -62,7 +59,7 @@ func (f *storeFlags) open(ctx context.Context, a *app, args []string) (storagedr
 		return a.compose().backend(ctx, name, parameters)
 	}
 	if len(args) == 0 {
-		return nil, usageError{errors.New("name a driver, a .wasm file, or a configuration with --config")}
+		return nil, usageError{errors.New("name a driver, the file of one, or a configuration with --config")}
 	}
 	parameters, err := parseParams(f.params)
 	if err != nil {
@@ -71,23 +68,11 @@ func (f *storeFlags) open(ctx context.Context, a *app, args []string) (storagedr
 	return a.compose().namedBackend(ctx, named{name: args[0], allow: f.allow, parameters: parameters})
 }
 
-// namedBackend opens what is below the gate of the driver that opener opens.
+// namedBackend opens what is below the gate of a driver. The caller closes it.
 func (c *composition) namedBackend(ctx context.Context, n named) (storagedriver.Backend, error) {
-	if !isFile(n.name) && slices.Contains(c.Names(), n.name) {
-		if len(n.allow) > 0 {
-			return nil, usageError{fmt.Errorf("--allow is for drivers in .wasm files, and %s is compiled in", n.name)}
-		}
-		return c.backend(ctx, n.name, n.parameters)
+	s, err := c.storage(n)
+	if err != nil {
+		return nil, err
 	}
-	own := maps.Clone(n.parameters)
-	inSandbox := map[string]any{"allow": n.allow, "parameters": own}
-	if section, there := own[stack.Key]; there { // which is beside the parameters of a guest
-		delete(own, stack.Key)
-		inSandbox[stack.Key] = section
-	}
-	if isFile(n.name) {
-		inSandbox["path"] = n.name
-		return c.backend(ctx, wasmDriver, inSandbox)
-	}
-	return c.backend(ctx, n.name, inSandbox)
+	return s.backend(ctx)
 }

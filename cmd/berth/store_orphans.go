@@ -35,7 +35,7 @@ belong to it; these commands find the others too.`,
 func (a *app) orphansListCommand() *cobra.Command {
 	var o orphanOptions
 	c := &cobra.Command{
-		Use:   "ls [NAME|FILE.wasm]",
+		Use:   "ls [NAME|FILE]",
 		Short: "List what was left",
 		Long: `Lists what was left, and uploads that are under way: the age tells them apart. It is the time since something of
 it was written last, by the storage's clock and this one's.`,
@@ -51,7 +51,7 @@ it was written last, by the storage's clock and this one's.`,
 func (a *app) orphansAbortCommand() *cobra.Command {
 	o := orphanOptions{abort: true}
 	c := &cobra.Command{
-		Use:   "abort [NAME|FILE.wasm]",
+		Use:   "abort [NAME|FILE]",
 		Short: "Remove what was left",
 		Long: `Removes what was left, through the driver, if nothing of it was written for --older-than. It looks at each again just
 before. A client that comes back to an upload that was removed begins anew. Where the storage does not say when

@@ -111,7 +111,7 @@ func (d *Driver) Open(ctx context.Context, parameters map[string]any) (storagedr
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{d: d, values: values}
+	b := newBackend(d, values)
 	b.life, b.end = context.WithCancel(context.Background())
 	r, err := b.connect(ctx)
 	if err != nil {
@@ -119,7 +119,7 @@ func (d *Driver) Open(ctx context.Context, parameters map[string]any) (storagedr
 		return nil, err
 	}
 	b.running = r
-	b.caps = r.caps
+	b.Caps = r.caps
 	return b, nil
 }
 
@@ -310,9 +310,9 @@ func (b *backend) connect(ctx context.Context) (*running, error) {
 
 // backend is an opened driver. It implements storagedriver.Backend, in files named after what they do.
 type backend struct {
+	guest.Calls
 	d      *Driver
 	values guest.Values
-	caps   storagedriver.Capabilities
 	life   context.Context // until Close
 	end    context.CancelFunc
 
@@ -323,6 +323,12 @@ type backend struct {
 	pause   time.Duration
 	not     time.Time // before which no process is started
 	closed  bool
+}
+
+func newBackend(d *Driver, values guest.Values) *backend {
+	b := &backend{Calls: guest.Calls{Driver: d.manifest.Name}, d: d, values: values}
+	b.Do = b.do
+	return b
 }
 
 // restart is a start of a process that several calls wait for.
@@ -386,7 +392,7 @@ func (b *backend) restart(start *restart) {
 	old.fail(errLost)
 	old.p.kill()
 	r, err := b.connect(b.life)
-	if err == nil && r.caps != b.caps {
+	if err == nil && r.caps != b.Caps {
 		r.stop()
 		err = storagedriver.NewError(storagedriver.KindGuest, "the driver's process was started again and has other abilities than before")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
 	"github.com/berth-dev/storagedriver/drivers/inmemory"
+	"github.com/berth-dev/storagedriver/internal/guest"
 )
 
 // stream is frames one after another.
@@ -78,7 +79,8 @@ func FuzzHost(f *testing.F) {
 // fed is a backend whose process is one by name only.
 func fed(conn *net.UnixConn) *backend {
 	c := Config{Logger: (&lines{}).logger(), Settle: time.Millisecond, Grace: time.Millisecond, MinRestart: time.Hour, MaxRestart: time.Hour}.withDefaults()
-	b := &backend{d: &Driver{path: "fed", cfg: c, manifest: aManifest}, caps: storagedriver.Capabilities{Abilities: storagedriver.Ability(abi.AllAbilities)}}
+	b := newBackend(&Driver{path: "fed", cfg: c, manifest: aManifest}, guest.Values{})
+	b.Caps = storagedriver.Capabilities{Abilities: storagedriver.Ability(abi.AllAbilities)}
 	b.life, b.end = context.WithCancel(context.Background())
 	b.not = time.Now().Add(time.Hour) // it is not started again
 	r := &running{p: &process{host: conn, gone: true, over: make(chan struct{})}, started: time.Now()}

@@ -18,6 +18,7 @@ import (
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
 	"github.com/berth-dev/storagedriver/drivers/inmemory"
+	"github.com/berth-dev/storagedriver/internal/guest"
 )
 
 // connected opens a Backend that is served in this process, so that the race detector sees both ends.
@@ -25,7 +26,7 @@ func connected(t testing.TB, served storagedriver.Backend) *backend {
 	t.Helper()
 	host, driver := socketEnds(t)
 	c := Config{Logger: (&lines{}).logger(), Settle: 30 * time.Second}.withDefaults()
-	b := &backend{d: &Driver{path: "in this process", cfg: c, manifest: aManifest}}
+	b := newBackend(&Driver{path: "in this process", cfg: c, manifest: aManifest}, guest.Values{})
 	b.life, b.end = context.WithCancel(context.Background())
 	r := &running{p: &process{host: host, gone: true, over: make(chan struct{}), state: "exit status 0"}, grace: c.Grace, started: time.Now()}
 	r.link = newLink(host, &c, func(text string) string { return text })
@@ -54,8 +55,8 @@ func connected(t testing.TB, served storagedriver.Backend) *backend {
 	if err := r.do(t.Context(), abi.OpOpen, &abi.OpenRequest{Params: []byte("{}")}, &reply); err != nil {
 		t.Fatal(err)
 	}
-	b.caps = storagedriver.Capabilities{Abilities: storagedriver.Ability(reply.Caps), MaxObject: reply.MaxObject}
-	r.caps = b.caps
+	b.Caps = storagedriver.Capabilities{Abilities: storagedriver.Ability(reply.Caps), MaxObject: reply.MaxObject}
+	r.caps = b.Caps
 	return b
 }
 

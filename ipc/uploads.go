@@ -14,7 +14,7 @@ import (
 // OpenUpload implements storagedriver.Uploads. A tail that comes as a body can be opened once, under the context given here.
 func (b *backend) OpenUpload(ctx context.Context, path string, append bool) (storagedriver.Upload, error) {
 	none := storagedriver.Upload{}
-	if err := b.require(abi.OpUploadOpen, storagedriver.AbilityParts); err != nil {
+	if err := b.Require(abi.OpUploadOpen, storagedriver.AbilityParts); err != nil {
 		return none, err
 	}
 	r, err := b.live(ctx)
@@ -80,7 +80,7 @@ func (s *onceSource) Open(ctx context.Context) (io.ReadCloser, error) {
 
 // PutPart implements storagedriver.Uploads.
 func (b *backend) PutPart(ctx context.Context, token string, part storagedriver.Part) ([]byte, error) {
-	if err := b.require(abi.OpUploadPart, storagedriver.AbilityParts); err != nil {
+	if err := b.Require(abi.OpUploadPart, storagedriver.AbilityParts); err != nil {
 		return nil, err
 	}
 	r, err := b.live(ctx)
@@ -109,38 +109,16 @@ func (b *backend) CommitUpload(ctx context.Context, token string, table *storage
 }
 
 func (b *backend) endUpload(ctx context.Context, op abi.Op, token string, table *storagedriver.Receipts, rest storagedriver.Source) error {
-	if err := b.require(op, storagedriver.AbilityParts); err != nil {
+	if err := b.Require(op, storagedriver.AbilityParts); err != nil {
 		return err
 	}
 	if table == nil {
 		table = &storagedriver.Receipts{}
 	}
-	message := &abi.UploadEndRequest{Token: token, Receipts: lent}
+	message := guest.EndRequest(op, token, table, rest)
+	message.Receipts = lent
 	if rest != nil {
-		message.Body, message.Size = lent, rest.Size()
-		if op == abi.OpUploadCommit {
-			message.Num = 1
-			if all := table.All(); len(all) > 0 {
-				last := all[len(all)-1]
-				message.Num, message.Off = int64(last.Number)+1, last.Offset+last.Size
-			}
-		}
+		message.Body = lent
 	}
 	return b.run(ctx, request{op: op, message: message, body: rest, receipts: table}, &abi.Empty{})
-}
-
-// CancelUpload implements storagedriver.Uploads.
-func (b *backend) CancelUpload(ctx context.Context, token string) error {
-	if err := b.require(abi.OpUploadCancel, storagedriver.AbilityParts); err != nil {
-		return err
-	}
-	return b.do(ctx, abi.OpUploadCancel, &abi.TokenRequest{Token: token}, &abi.Empty{})
-}
-
-// AbortUploads implements storagedriver.Uploads.
-func (b *backend) AbortUploads(ctx context.Context, path string) error {
-	if err := b.require(abi.OpUploadAbort, storagedriver.AbilityParts); err != nil {
-		return err
-	}
-	return b.do(ctx, abi.OpUploadAbort, &abi.PathRequest{Path: path}, &abi.Empty{})
 }

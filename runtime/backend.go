@@ -8,62 +8,7 @@ import (
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
-	"github.com/berth-dev/storagedriver/internal/guest"
 )
-
-// require refuses what the driver does not declare, before a guest is asked.
-func (d *driver) require(op abi.Op, a storagedriver.Ability) error {
-	if d.caps.Has(a) {
-		return nil
-	}
-	return storagedriver.Errorf(storagedriver.KindUnsupported, "the driver %s does not have the ability %v, which %v needs", d.name, a, op)
-}
-
-// Stat implements storagedriver.Backend.
-func (d *driver) Stat(ctx context.Context, path string) (storagedriver.Entry, error) {
-	var reply abi.Entry
-	if err := d.do(ctx, abi.OpStat, &abi.PathRequest{Path: path}, &reply); err != nil {
-		return storagedriver.Entry{}, err
-	}
-	reply.Name = ""
-	return guest.EntryOf(&reply), nil
-}
-
-// List implements storagedriver.Backend.
-func (d *driver) List(ctx context.Context, path, cursor string, limit int) (storagedriver.Page, error) {
-	return d.list(ctx, abi.OpList, &abi.ListRequest{Path: path, Cursor: cursor, Limit: limit})
-}
-
-// ListTree implements storagedriver.Backend.
-func (d *driver) ListTree(ctx context.Context, path, startAfter, cursor string, limit int) (storagedriver.Page, error) {
-	if err := d.require(abi.OpListTree, storagedriver.AbilityListTree); err != nil {
-		return storagedriver.Page{}, err
-	}
-	return d.list(ctx, abi.OpListTree, &abi.ListRequest{Path: path, After: startAfter, Cursor: cursor, Limit: limit})
-}
-
-func (d *driver) list(ctx context.Context, op abi.Op, request *abi.ListRequest) (storagedriver.Page, error) {
-	if request.Limit <= 0 || request.Limit > abi.MaxList {
-		request.Limit = abi.MaxList
-	}
-	in, err := d.acquire(ctx)
-	if err != nil {
-		return storagedriver.Page{}, err
-	}
-	defer d.release(in)
-	var reply abi.ListReply
-	if err := in.call(op, request, &reply); err != nil {
-		return storagedriver.Page{}, err
-	}
-	if err := guest.CheckPage(op, request, &reply); err != nil {
-		return storagedriver.Page{}, in.fault(op, err)
-	}
-	page := storagedriver.Page{Cursor: reply.Cursor, Entries: make([]storagedriver.Entry, len(reply.Entries))}
-	for i := range reply.Entries {
-		page.Entries[i] = guest.EntryOf(&reply.Entries[i])
-	}
-	return page, nil
-}
 
 // Read implements storagedriver.Backend. Bytes go from the backend's connection to the
 // reader's caller; the guest is free for other calls by then.
@@ -143,56 +88,15 @@ func (d *driver) Put(ctx context.Context, path string, body storagedriver.Source
 	return in.call(abi.OpPut, &request, &abi.Empty{})
 }
 
-// Delete implements storagedriver.Backend.
-func (d *driver) Delete(ctx context.Context, path string) error {
-	return d.do(ctx, abi.OpDelete, &abi.PathRequest{Path: path}, &abi.Empty{})
-}
-
-// DeleteTree implements storagedriver.Backend.
-func (d *driver) DeleteTree(ctx context.Context, path string) error {
-	if err := d.require(abi.OpDeleteTree, storagedriver.AbilityDeleteTree); err != nil {
-		return err
-	}
-	return d.do(ctx, abi.OpDeleteTree, &abi.PathRequest{Path: path}, &abi.Empty{})
-}
-
-// Copy implements storagedriver.Backend.
-func (d *driver) Copy(ctx context.Context, source, dest string) error {
-	if err := d.require(abi.OpCopy, storagedriver.AbilityCopy); err != nil {
-		return err
-	}
-	return d.do(ctx, abi.OpCopy, &abi.CopyRequest{Path: source, Dest: dest}, &abi.Empty{})
-}
-
-// Move implements storagedriver.Backend.
-func (d *driver) Move(ctx context.Context, source, dest string) error {
-	if err := d.require(abi.OpMove, storagedriver.AbilityMove); err != nil {
-		return err
-	}
-	return d.do(ctx, abi.OpMove, &abi.CopyRequest{Path: source, Dest: dest}, &abi.Empty{})
-}
-
-// Concat implements storagedriver.Backend.
-func (d *driver) Concat(ctx context.Context, dest string, sources []string) error {
-	if err := d.require(abi.OpConcat, storagedriver.AbilityConcat); err != nil {
-		return err
-	}
-	return d.do(ctx, abi.OpConcat, &abi.ConcatRequest{Dest: dest, Paths: sources}, &abi.Empty{})
-}
-
 // Redirect implements storagedriver.Backend. A URL of an origin that is not allowed is
 // KindDenied.
 func (d *driver) Redirect(ctx context.Context, path string, options storagedriver.RedirectOptions) (string, error) {
-	if err := d.require(abi.OpRedirect, storagedriver.AbilityRedirect); err != nil {
+	url, err := d.Calls.Redirect(ctx, path, options)
+	if err != nil || url == "" {
 		return "", err
 	}
-	var reply abi.RedirectReply
-	request := &abi.RedirectRequest{Path: path, Method: options.Method, Remote: options.RemoteAddr, Forwarded: options.ForwardedFor}
-	if err := d.do(ctx, abi.OpRedirect, request, &reply); err != nil || reply.URL == "" {
+	if err := d.client.CheckURL(url); err != nil {
 		return "", err
 	}
-	if err := d.client.CheckURL(reply.URL); err != nil {
-		return "", err
-	}
-	return reply.URL, nil
+	return url, nil
 }

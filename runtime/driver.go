@@ -13,9 +13,8 @@ import (
 // driver is an opened driver: parameters, a pool of instances, connections. It implements
 // storagedriver.Backend, in files named after what they do.
 type driver struct {
+	guest.Calls
 	m       *Module
-	name    string
-	caps    storagedriver.Capabilities
 	params  []byte // a JSON object
 	secrets guest.Secrets
 	client  *egress.Client
@@ -33,7 +32,8 @@ func (m *Module) Open(ctx context.Context, parameters map[string]any) (storagedr
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{m: m, name: m.manifest.Name, params: values.JSON, secrets: values.Secrets}
+	d := &driver{m: m, Calls: guest.Calls{Driver: m.manifest.Name}, params: values.JSON, secrets: values.Secrets}
+	d.Do = d.do
 	cfg := m.cfg
 	d.client = egress.NewClient(egress.Config{
 		Policy: m.policy, ConnectTimeout: cfg.ConnectTimeout, FirstByteTimeout: cfg.FirstByteTimeout, IdleTimeout: cfg.IdleTimeout,
@@ -55,7 +55,7 @@ func (m *Module) Open(ctx context.Context, parameters map[string]any) (storagedr
 		return nil, err
 	}
 	abilities := reply.Caps & m.manifest.Caps() & abi.AllAbilities
-	d.caps = storagedriver.Capabilities{Abilities: storagedriver.Ability(abilities), MaxObject: reply.MaxObject}
+	d.Caps = storagedriver.Capabilities{Abilities: storagedriver.Ability(abilities), MaxObject: reply.MaxObject}
 	d.pool.make = func(ctx context.Context) (*instance, error) {
 		in, _, err := d.open(ctx)
 		return in, err
@@ -90,12 +90,6 @@ func (d *driver) open(ctx context.Context) (*instance, *abi.OpenReply, error) {
 
 func (d *driver) count(op abi.Op) { d.m.dispatches[op].Add(1) }
 
-// Name implements storagedriver.Backend.
-func (d *driver) Name() string { return d.name }
-
-// Capabilities implements storagedriver.Backend.
-func (d *driver) Capabilities() storagedriver.Capabilities { return d.caps }
-
 // Close implements storagedriver.Backend. Readers still open fail.
 func (d *driver) Close() error {
 	d.pool.close()
@@ -120,11 +114,17 @@ func (d *driver) release(in *instance) {
 }
 
 // do runs an operation without handles.
-func (d *driver) do(ctx context.Context, op abi.Op, request, reply abi.Message) error {
+func (d *driver) do(ctx context.Context, op abi.Op, request, reply abi.Message, check func() error) error {
 	in, err := d.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer d.release(in)
-	return in.call(op, request, reply)
+	if err := in.call(op, request, reply); err != nil || check == nil {
+		return err
+	}
+	if err := check(); err != nil {
+		return in.fault(op, err)
+	}
+	return nil
 }

@@ -131,7 +131,7 @@ func invalidModule(name string, err error) error {
 
 // describe asks the guest for its ABI and its manifest, with nothing in reach.
 func (m *Module) describe(ctx context.Context) error {
-	d := &driver{m: m, name: m.name}
+	d := &driver{m: m, Calls: guest.Calls{Driver: m.name}}
 	in, err := d.newInstance(ctx, true)
 	if err != nil {
 		return m.badGuest(err)

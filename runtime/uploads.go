@@ -104,41 +104,18 @@ func (d *driver) endUpload(ctx context.Context, op abi.Op, token string, table *
 	if table == nil {
 		table = &storagedriver.Receipts{}
 	}
-	request := abi.UploadEndRequest{Token: token}
+	request := guest.EndRequest(op, token, table, rest)
 	if request.Receipts, err = in.table.add(slot{kind: kindReceipts, receipts: &receipts{table: table}}); err != nil {
 		return err
 	}
 	if request.Body, request.Size, err = in.lend(rest); err != nil {
 		return err
 	}
-	if op == abi.OpUploadCommit && rest != nil {
-		request.Num = 1
-		if all := table.All(); len(all) > 0 {
-			last := all[len(all)-1]
-			request.Num, request.Off = int64(last.Number)+1, last.Offset+last.Size
-		}
-	}
-	return in.call(op, &request, &abi.Empty{})
-}
-
-// CancelUpload implements storagedriver.Backend.
-func (d *driver) CancelUpload(ctx context.Context, token string) error {
-	if err := d.require(abi.OpUploadCancel, storagedriver.AbilityParts); err != nil {
-		return err
-	}
-	return d.do(ctx, abi.OpUploadCancel, &abi.TokenRequest{Token: token}, &abi.Empty{})
-}
-
-// AbortUploads implements storagedriver.Backend.
-func (d *driver) AbortUploads(ctx context.Context, path string) error {
-	if err := d.require(abi.OpUploadAbort, storagedriver.AbilityParts); err != nil {
-		return err
-	}
-	return d.do(ctx, abi.OpUploadAbort, &abi.PathRequest{Path: path}, &abi.Empty{})
+	return in.call(op, request, &abi.Empty{})
 }
 
 func (d *driver) acquireParts(ctx context.Context, op abi.Op) (*instance, error) {
-	if err := d.require(op, storagedriver.AbilityParts); err != nil {
+	if err := d.Require(op, storagedriver.AbilityParts); err != nil {
 		return nil, err
 	}
 	return d.acquire(ctx)

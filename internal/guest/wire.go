@@ -61,9 +61,9 @@ func EntryOf(e *abi.Entry) storagedriver.Entry {
 	return out
 }
 
-// CheckPage holds a listing against docs/abi.md: names that could be taken for others
+// checkPage holds a listing against docs/abi.md: names that could be taken for others
 // would let a driver point the host at paths that it was not asked about.
-func CheckPage(op abi.Op, request *abi.ListRequest, reply *abi.ListReply) error {
+func checkPage(op abi.Op, request *abi.ListRequest, reply *abi.ListReply) error {
 	if len(reply.Cursor) > abi.MaxCursor {
 		return fmt.Errorf("a cursor of %d bytes, more than %d", len(reply.Cursor), abi.MaxCursor)
 	}

@@ -43,7 +43,7 @@ func (e InvalidStorageDriverError) Error() string {
 	case !ValidName(e.Name):
 		b.WriteString("; " + nameRule)
 	case len(e.Searched) == 0:
-		b.WriteString("; no folder is searched for drivers: correct the name, or name a folder in " + SearchPathVariable)
+		b.WriteString("; no folder is searched for drivers in files: correct the name, or give the Registry a SearchPath and loaders")
 	default:
 		b.WriteString("; there is no file " + strings.Join(e.Searched, ", ") +
 			": correct the name, or put the file there or in a folder named in " + SearchPathVariable)

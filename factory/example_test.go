@@ -37,5 +37,5 @@ func ExampleRegistry() {
 
 	_, err := registry.Create(context.Background(), "inmemori", nil)
 	fmt.Println(err)
-	// Output: no storage driver "inmemori": registered are inmemory; no folder is searched for drivers: correct the name, or name a folder in BERTH_DRIVER_PATH
+	// Output: no storage driver "inmemori": registered are inmemory; no folder is searched for drivers in files: correct the name, or give the Registry a SearchPath and loaders
 }

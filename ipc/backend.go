@@ -128,7 +128,7 @@ func (b *bodyReader) next() ([]byte, error) {
 	case err == io.EOF && b.left > 0:
 		err = storagedriver.Errorf(storagedriver.KindCorrupt, "the body ended after %d of %d bytes", b.want-b.left, b.want)
 	case err != nil && err != io.EOF:
-		err = b.r.explain(err)
+		err = b.r.explain(b.ctx, err)
 	}
 	b.err = err
 	return chunk, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/internal/guest"
@@ -112,6 +113,9 @@ func (f *inflow) wait(ctx context.Context) ([]byte, error) {
 		switch {
 		case f.gone:
 			f.mu.Unlock()
+			if err := ctx.Err(); err != nil {
+				return nil, guest.ContextError(err)
+			}
 			return nil, errDropped
 		case len(f.chunks) > 0:
 			b := f.chunks[0][f.head:]
@@ -200,6 +204,8 @@ type outflow struct {
 	send func(ctx context.Context, kind frameType, payload []byte) error
 
 	ready chan struct{} // has one when there may be credit
+
+	rest atomic.Int64 // bytes that are not sent yet
 
 	mu     sync.Mutex
 	credit int
@@ -310,6 +316,7 @@ func (w *outflowWriter) Write(p []byte) (total int, err error) {
 		}
 		total += n
 		w.left -= int64(n)
+		w.o.rest.Store(w.left)
 		p = p[n:]
 	}
 	return total, nil
@@ -318,6 +325,7 @@ func (w *outflowWriter) Write(p []byte) (total int, err error) {
 // copyContent sends size bytes of r, without what ends them. The error is that of reading or of sending.
 func (o *outflow) copyContent(ctx context.Context, r io.Reader, size int64) error {
 	w := &outflowWriter{o: o, ctx: ctx, left: size}
+	o.rest.Store(size)
 	buffer := room(chunkSize)
 	defer giveBack(buffer)
 	_, err := io.CopyBuffer(w, r, buffer)
@@ -334,13 +342,3 @@ func (o *outflow) copyContent(ctx context.Context, r io.Reader, size int64) erro
 type sendError struct{ error }
 
 func (e sendError) Unwrap() error { return e.error }
-
-// copyBody sends size bytes of r, and what ends them. The error is one of sending: what r fails with is told to the other side.
-func (o *outflow) copyBody(ctx context.Context, r io.Reader, size int64) error {
-	err := o.copyContent(ctx, r, size)
-	var unsent sendError
-	if errors.As(err, &unsent) {
-		return unsent.error
-	}
-	return o.send(ctx, frameEnd, ending(err))
-}

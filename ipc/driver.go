@@ -146,6 +146,9 @@ func (d *Driver) start(ctx context.Context, argument string, secrets guest.Secre
 				d.cfg.Logger.Warn("lines of a driver's log were dropped", "driver", d.path, "lines", dropped)
 			}
 			if ok {
+				if len(text) == maxLine {
+					text = secrets.Trim(text)
+				}
 				d.cfg.Logger.Info(secrets.Clean(text, abi.MaxText), "driver", d.path)
 			}
 		},
@@ -162,10 +165,11 @@ func (d *Driver) start(ctx context.Context, argument string, secrets guest.Secre
 		conn = d.cfg.between(conn, p)
 	}
 	r.link = newLink(conn, &d.cfg, func(text string) string { return secrets.Clean(text, abi.MaxText) })
+	r.settle = 0
 	go r.receive()
 	go r.watch()
 	if r.version, err = r.greet(ctx); err != nil {
-		err = d.failed(ctx, "HELLO", r.explain(err))
+		err = d.failed(ctx, "HELLO", r.explain(ctx, err))
 		r.p.kill()
 		r.stop()
 		return nil, err
@@ -216,8 +220,8 @@ func (r *running) stop() {
 // alive reports whether calls may be made.
 func (r *running) alive() bool { return r.reason() == nil }
 
-// explain says of errLost what has happened to the process.
-func (r *running) explain(err error) error {
+// explain says of errLost what has happened to the process, which it waits for while ctx lasts.
+func (r *running) explain(ctx context.Context, err error) error {
 	if !errors.Is(err, errLost) {
 		return err
 	}
@@ -225,24 +229,41 @@ func (r *running) explain(err error) error {
 	var late silence
 	switch reason := r.reason(); {
 	case errors.As(reason, &broken):
+		r.p.kill()
 		return storagedriver.Errorf(storagedriver.KindGuest, "the driver's process was killed, because it broke a rule of docs/ipc.md: %s", r.secrets.Clean(broken.text, abi.MaxText))
 	case errors.As(reason, &late):
+		r.p.kill()
 		return unavailable("the driver's process was killed: " + late.text)
 	case reason == errClosedDriver:
 		return errClosedDriver
 	}
-	timer := time.NewTimer(farewell + r.grace)
-	defer timer.Stop()
-	select {
-	case <-r.p.exited():
-	case <-timer.C: // the kernel does not let it go
+	switch ended := r.awaitExit(ctx); {
+	case !ended && ctx.Err() != nil:
+		return guest.ContextError(ctx.Err())
+	case !ended: // the kernel does not let it go
 		return unavailable("the driver's process was killed, and has not ended")
 	}
 	text := "the driver's process ended (" + r.p.how() + ")"
 	if words := r.p.lastWords(); words != "" {
+		if len(words) == maxWords {
+			words = r.secrets.Trim(words)
+		}
 		text += "; its last words: " + r.secrets.Clean(words, 512)
 	}
 	return unavailable(text)
+}
+
+// awaitExit waits for the end of a process that has closed its socket or was killed, no longer than that can take.
+func (r *running) awaitExit(ctx context.Context) bool {
+	timer := time.NewTimer(farewell + r.grace)
+	defer timer.Stop()
+	select {
+	case <-r.p.exited():
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 func unavailable(text string) error {
@@ -267,13 +288,16 @@ func (r *running) run(ctx context.Context, q request, reply abi.Message) error {
 func (r *running) ask(ctx context.Context, q request, reply abi.Message) (*pending, error) {
 	p, err := r.call(ctx, q)
 	if err != nil {
-		return nil, r.explain(err)
+		return nil, r.explain(ctx, err)
 	}
 	failure, err := abi.DecodeReply(p.message, reply)
-	if err == nil && failure == nil {
+	if err == nil && failure == nil && p.failed == nil {
 		return p, nil
 	}
 	p.over()
+	if err == nil && failure == nil {
+		return nil, p.failed // the driver did not wait for the end of the body
+	}
 	if err != nil {
 		return nil, r.broken(q.op, err)
 	}
@@ -283,7 +307,7 @@ func (r *running) ask(ctx context.Context, q request, reply abi.Message) (*pendi
 // broken ends a process whose reply is not what docs/ipc.md says.
 func (r *running) broken(op abi.Op, err error) error {
 	r.fail(violated("%v: %v", op, err))
-	return r.explain(errLost)
+	return r.explain(context.Background(), errLost) // which is known
 }
 
 // connect starts a process and opens the driver in it.
@@ -303,6 +327,7 @@ func (b *backend) connect(ctx context.Context) (*running, error) {
 		r.stop()
 		return nil, err
 	}
+	r.settle = b.d.cfg.Settle // there was nothing to be settled before
 	abilities := reply.Caps & b.d.manifest.Caps() & abi.AllAbilities
 	r.caps = storagedriver.Capabilities{Abilities: storagedriver.Ability(abilities), MaxObject: reply.MaxObject}
 	return r, nil
@@ -388,10 +413,15 @@ func (b *backend) mayStart() error {
 // restart starts a process in the place of the one that died.
 func (b *backend) restart(start *restart) {
 	old := b.running
-	b.d.cfg.Logger.Warn("a driver's process is started again", "driver", b.d.path, "because", old.explain(errLost).Error())
+	b.d.cfg.Logger.Warn("a driver's process is started again", "driver", b.d.path, "because", old.explain(b.life, errLost).Error())
 	old.fail(errLost)
 	old.p.kill()
+	old.awaitExit(b.life) // what it was doing must not come after what the next one does
 	r, err := b.connect(b.life)
+	if err != nil {
+		// Whatever kind it has, it says nothing about the path of the call that waits for this.
+		err = unavailable("the driver's process has died, and starting it again failed: " + err.Error())
+	}
 	if err == nil && r.caps != b.Caps {
 		r.stop()
 		err = storagedriver.NewError(storagedriver.KindGuest, "the driver's process was started again and has other abilities than before")

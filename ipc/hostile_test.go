@@ -372,7 +372,7 @@ func thenStat(call func(ctx context.Context, b *backend) error) func(ctx context
 			return err
 		}
 		<-r.ended
-		return r.explain(errLost)
+		return r.explain(ctx, errLost)
 	}
 }
 
@@ -520,7 +520,7 @@ func TestACallThatIsNeverAnsweredEndsWithItsContext(t *testing.T) {
 					wantFault(t, call(lasting(t, 100*time.Millisecond), b), storagedriver.KindDeadline, "deadline exceeded")
 				})
 				gone(t, r.p.pid()) // after CancelTimeout
-				wantLost(t, r.explain(errLost), "the driver's process was killed: ", " was cancelled and is not over after 200ms")
+				wantLost(t, r.explain(t.Context(), errLost), "the driver's process was killed: ", " was cancelled and is not over after 200ms")
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(100*time.Millisecond, cancel)
 				wantFault(t, call(ctx, b), storagedriver.KindCanceled, "canceled")

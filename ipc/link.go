@@ -113,12 +113,15 @@ type pending struct {
 	replied chan struct{} // closed when message is there
 	lost    chan struct{} // closed when the link ended before the call was over
 	message []byte
-	timer   *time.Timer // kills the process when the call is not over in time
+	failed  error // what the request's body ended with, if not as it should; the sender's until it has ended
+	// judged is closed when the request's body has ended once.
+	judged chan struct{}
+	timer  *time.Timer // kills the process when the call is not over in time
 }
 
 // begin registers a call.
-func (l *link) begin(op abi.Op) (*pending, error) {
-	p := &pending{l: l, op: op, replied: make(chan struct{}), lost: make(chan struct{})}
+func (l *link) begin(op abi.Op, table *storagedriver.Receipts) (*pending, error) {
+	p := &pending{l: l, op: op, table: table, replied: make(chan struct{}), lost: make(chan struct{}), judged: make(chan struct{})}
 	p.in = newInflow(func(n int) { // a reader does not wait for the driver to read; an error ends the link
 		go func() { _ = l.out.sendNumber(context.Background(), p.id, frameCredit, uint32(n)) }()
 	})
@@ -257,11 +260,10 @@ func (l *link) call(ctx context.Context, r request) (*pending, error) {
 	if err != nil {
 		return nil, storagedriver.Errorf(storagedriver.KindLimit, "%v: %w", r.op, err)
 	}
-	p, err := l.begin(r.op)
+	p, err := l.begin(r.op, r.table)
 	if err != nil {
 		return nil, err
 	}
-	p.table = r.table
 	unwatch := context.AfterFunc(ctx, func() { l.out.release(p.id) })
 	err = l.out.send(ctx, p.id, frameCall, payload)
 	unwatch()
@@ -276,6 +278,7 @@ func (l *link) call(ctx context.Context, r request) (*pending, error) {
 	finish := p.sending(ctx, r)
 	select {
 	case <-p.replied:
+		p.awaitVerdict(ctx, r)
 	case <-p.lost:
 		select {
 		case <-p.replied: // before the end
@@ -298,6 +301,22 @@ func (l *link) call(ctx context.Context, r request) (*pending, error) {
 	case <-settled.C:
 	}
 	return nil, err
+}
+
+// awaitVerdict waits for what the body's Source says at its end when the driver has answered with success as soon as it had all
+// bytes. A driver may answer before.
+func (p *pending) awaitVerdict(ctx context.Context, r request) {
+	if r.body == nil || p.out.rest.Load() > 0 {
+		return
+	}
+	if failure, err := abi.DecodeReply(p.message, &abi.Empty{}); err != nil || failure != nil {
+		return
+	}
+	select {
+	case <-p.judged:
+	case <-p.lost:
+	case <-ctx.Done():
+	}
 }
 
 // sending begins to send what follows the CALL, if anything does. What it returns ends that, and waits for the end.
@@ -355,11 +374,23 @@ func (p *pending) sendRest(ctx context.Context, r request) error {
 
 func (p *pending) sendBody(ctx context.Context, body storagedriver.Source) error {
 	r, err := body.Open(ctx)
-	if err != nil {
-		return p.out.send(ctx, frameEnd, failure(err))
+	if err == nil {
+		defer r.Close()
+		err = p.out.copyContent(ctx, r, body.Size())
 	}
-	defer r.Close()
-	return p.out.copyBody(ctx, r, body.Size())
+	var unsent sendError
+	if errors.As(err, &unsent) {
+		return unsent.error
+	}
+	if ctx.Err() == nil {
+		p.failed = err
+	}
+	select {
+	case <-p.judged: // when it was sent before
+	default:
+		close(p.judged)
+	}
+	return p.out.send(ctx, frameEnd, ending(err))
 }
 
 // abandon tells the driver that nobody wants the call any more, and sees to it that it ends. It may be called more than once.

@@ -20,7 +20,7 @@ const socket = 3
 
 // Main is the main function of the executable registry-storage-NAME of the driver that open opens. config is the struct that its parameters are
 // decoded into by factory.Decode, for the schema of its manifest; nil declares none. It ends the process: with 0 when the host has closed the
-// socket, with 2 and a line on standard error when it was not started by a host, and with 1 after an error.
+// socket, with 2 and a line on standard error when it was not started by a host, or without a JSON object as its argument, and with 1 after an error.
 func Main(name string, open storagedriver.OpenFunc, config any) {
 	m := abi.Manifest{Name: name, Version: string(storagedriver.CurrentVersion)}
 	m.Abilities = abi.AbilityNames(abi.AllAbilities)
@@ -78,10 +78,30 @@ func run(m *abi.Manifest, open storagedriver.OpenFunc) error {
 		return notStarted{}
 	}
 	_ = file.Close() // conn has its own
-	// A terminal sends its signals to the host as well, which ends the driver when it has ended its calls.
-	signal.Ignore(os.Interrupt, syscall.SIGHUP)
+	if err := checkArgument(os.Args); err != nil {
+		return err
+	}
+	// A terminal or a service manager sends its signals to the host as well, which ends the driver when it has ended its calls.
+	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGTERM)
 	return serve(context.Background(), conn, manifest, open)
 }
+
+// checkArgument holds the process's first argument against docs/ipc.md.
+func checkArgument(args []string) error {
+	if len(args) < 2 {
+		return badArgument{"the first argument is missing: it is a JSON object with the parameters that are not secret"}
+	}
+	var parameters map[string]any
+	if err := json.Unmarshal([]byte(args[1]), &parameters); err != nil || parameters == nil {
+		return badArgument{"the first argument is no JSON object with parameters"}
+	}
+	return nil
+}
+
+// badArgument is the error of an executable that is started in another way than docs/ipc.md says.
+type badArgument struct{ text string }
+
+func (e badArgument) Error() string { return e.text }
 
 // notStarted is the error of an executable that a person has started.
 type notStarted struct{}
@@ -96,7 +116,8 @@ func exit(name string, err error) {
 	}
 	fmt.Fprintf(os.Stderr, "registry-storage-%s: %v\n", name, err)
 	var alone notStarted
-	if errors.As(err, &alone) {
+	var argument badArgument
+	if errors.As(err, &alone) || errors.As(err, &argument) {
 		os.Exit(2)
 	}
 	os.Exit(1)

@@ -122,7 +122,7 @@ func TestHostsThatAreNone(t *testing.T) {
 		"bad JSON":         {hello(`{`), "HELLO is no JSON object with a version"},
 		"no version":       {hello(`{}`), `HELLO has no version such as "1.0"`},
 		"next major":       {hello(`{"version":"2.0"}`), "Berth speaks version 2.0 and this driver 1.0"},
-		"earlier":          {hello(`{"version":"0.9"}`), "Berth speaks version 0.9 and this driver 1.0: update Berth"},
+		"earlier":          {hello(`{"version":"0.9"}`), "Berth speaks version 0.9 and this driver 1.0: update Berth, or build the driver for its version"},
 		"half a HELLO":     {func(h *aHost) { h.raw(header(8, 0, 0)); _ = h.conn.Close() }, "the socket ended in a HELLO frame"},
 		"half a header":    {func(h *aHost) { h.raw(header(8, 0, 0)[:3]); _ = h.conn.Close() }, "the socket ended in a frame's header"},
 		"a later HELLO":    {func(h *aHost) { hello(`{"version":"1.0"}`)(h); hello(`{"version":"1.0"}`)(h) }, "the host: a second HELLO"},
@@ -384,7 +384,7 @@ func TestMainAndHosts(t *testing.T) {
 	}{
 		"the end":    {func(*aHost) {}, "exit status 0", ""},
 		"bad JSON":   {func(h *aHost) { h.send(0, frameHello, []byte("{")) }, "exit status 1", "registry-storage-inmemory: HELLO is no JSON object with a version"},
-		"next major": {func(h *aHost) { h.send(0, frameHello, []byte(`{"version":"2.0"}`)) }, "exit status 1", "registry-storage-inmemory: unsupported: Berth speaks version 2.0 and this driver 1.0: update Berth"},
+		"next major": {func(h *aHost) { h.send(0, frameHello, []byte(`{"version":"2.0"}`)) }, "exit status 1", "registry-storage-inmemory: unsupported: Berth speaks version 2.0 and this driver 1.0: update Berth, or build the driver for its version"},
 		"garbage":    {func(h *aHost) { h.raw([]byte("GET / HTTP/1.1\r\n")) }, "exit status 1", "registry-storage-inmemory: a frame of type 84, which there is not"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -417,5 +417,19 @@ func TestReceiptsEndWithAPageThatIsNotFull(t *testing.T) {
 		h.next(frameReply)
 		_ = h.conn.Close()
 		h.ends("")
+	}
+}
+
+func TestTheFirstArgument(t *testing.T) {
+	for argument, says := range map[string]string{
+		"{}": "", `{"a":1}`: "", "": "no JSON object", "{bad": "no JSON object", "[1]": "no JSON object", "null": "no JSON object",
+	} {
+		err := checkArgument([]string{"registry-storage-x", argument})
+		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%q: %v, want %q", argument, err, says)
+		}
+	}
+	if err := checkArgument([]string{"registry-storage-x"}); err == nil || !strings.Contains(err.Error(), "is missing") {
+		t.Errorf("none: %v", err)
 	}
 }

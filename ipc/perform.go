@@ -181,14 +181,16 @@ func readAnswer(body io.ReadCloser, n int64) (answer, error) {
 		reply.Body = lent
 		return answer{message: reply, body: body, size: n}, nil
 	}
-	defer body.Close()
 	reply.Data = make([]byte, n)
 	body = storagedriver.ExactBody(body, n)
-	if _, err := io.ReadFull(body, reply.Data); err != nil && n > 0 {
-		return answer{}, err
+	_, err := io.ReadFull(body, reply.Data)
+	if err == nil {
+		if _, err = body.Read(make([]byte, 1)); err == io.EOF {
+			err = nil
+		}
 	}
-	if _, err := body.Read(make([]byte, 1)); err != io.EOF {
-		return answer{}, err
+	if closeErr := body.Close(); err == nil {
+		err = closeErr
 	}
-	return answer{message: reply}, nil
+	return answer{message: reply}, err
 }

@@ -237,11 +237,23 @@ func TestAnExecutableThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	killIdle(t, b)
-	wantFault(t, statIt(t.Context(), b), storagedriver.KindInvalidArgument, path, "there is no such file")
+	wantFault(t, statIt(t.Context(), b), storagedriver.KindUnavailable, "starting it again failed", path, "there is no such file")
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
 	wantFault(t, statIt(t.Context(), b), storagedriver.KindClosed, "the driver is closed")
+}
+
+// What the driver says when it is opened again has a kind that would mean something else as the answer to a call.
+func TestADriverThatCannotBeOpenedAgain(t *testing.T) {
+	b := driverIn(t, inMode("inmemory"), nil)
+	b.values.JSON = []byte(`{"nonsense":1}`)
+	killIdle(t, b)
+	err := statIt(t.Context(), b)
+	wantFault(t, err, storagedriver.KindUnavailable, "starting it again failed", "nonsense")
+	if !storagedriver.IsTemporary(err) {
+		t.Error("it is not temporary")
+	}
 }
 
 // A process that starts does not hold up a call beyond its context, nor Close.

@@ -84,12 +84,12 @@ func (s *server) receive(ctx context.Context) error {
 		return err
 	}
 	if !accepts(host, storagedriver.CurrentVersion) {
-		return storagedriver.Errorf(storagedriver.KindUnsupported, "Berth speaks version %s and this driver %s: update Berth", host, storagedriver.CurrentVersion)
+		return storagedriver.Errorf(storagedriver.KindUnsupported, "Berth speaks version %s and this driver %s: update Berth, or build the driver for its version", host, storagedriver.CurrentVersion)
 	}
 	for {
 		f, err := s.in.next()
 		switch {
-		case closedByHost(err) || ctx.Err() != nil:
+		case closedByHost(err), errors.Is(err, io.ErrUnexpectedEOF), ctx.Err() != nil:
 			return nil
 		case err == nil:
 			err = s.take(ctx, f)
@@ -193,9 +193,10 @@ func (s *server) begin(ctx context.Context, f frame) error {
 		return violated("CALL of %d bytes", len(f.payload))
 	}
 	c := &serving{s: s, id: f.call, op: abi.Op(f.payload[0]), again: make(chan *inflow, 1)}
-	c.ctx, c.cancel = context.WithCancel(ctx)
 	if ms := binary.BigEndian.Uint32(f.payload[1:]); ms > 0 {
 		c.ctx, c.cancel = context.WithTimeout(ctx, time.Duration(ms)*time.Millisecond)
+	} else {
+		c.ctx, c.cancel = context.WithCancel(ctx)
 	}
 	c.in = newInflow(func(n int) { _ = s.out.sendNumber(ctx, c.id, frameCredit, uint32(n)) }) // without a host there is nobody to be told
 	c.body = c.in
@@ -240,9 +241,7 @@ type answer struct {
 // run performs the operation and answers.
 func (c *serving) run(message []byte) {
 	a, err := c.perform(message)
-	if a.body != nil {
-		defer a.body.Close()
-	}
+	body := a.body
 	var payload []byte
 	if err == nil {
 		if payload, err = abi.Append(nil, a.message); err != nil {
@@ -252,15 +251,22 @@ func (c *serving) run(message []byte) {
 	if err == nil {
 		err = c.sendReceipts(a.receipts)
 	}
-	if err != nil {
-		payload, a.body = failure(err), nil
+	if err != nil && body != nil {
+		_ = body.Close() // err is the error to tell
+		body = nil
 	}
-	if a.body == nil {
+	if err != nil {
+		payload = failure(err)
+	}
+	if body == nil {
 		c.reply(payload)
 		return
 	}
 	if err = c.s.out.send(c.s.life(), c.id, frameReply, payload); err == nil {
-		err = c.out.copyContent(c.ctx, a.body, a.size)
+		err = c.out.copyContent(c.ctx, body, a.size)
+	}
+	if closeErr := body.Close(); err == nil {
+		err = closeErr
 	}
 	c.over()
 	_ = c.s.out.send(c.s.life(), c.id, frameEnd, ending(err)) // without a host there is nobody to be told

@@ -399,6 +399,16 @@ func TestSourcesThatFail(t *testing.T) {
 			}
 		})
 	}
+	// One that takes the bytes it was promised for the whole, and does not wait for the end.
+	twice.put = func(ctx context.Context, path string, body storagedriver.Source) error {
+		r, err := body.Open(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = io.ReadFull(r, make([]byte, body.Size()-1))
+		return err
+	}
+	wantFault(t, b.Put(t.Context(), "/a", newOdd(int64(len(long)), long, full)), storagedriver.KindNoSpace, "the spool is full")
 	twice.put = func(ctx context.Context, path string, body storagedriver.Source) error {
 		for range 2 {
 			r, err := body.Open(ctx)
@@ -690,21 +700,25 @@ func TestReceiptsTravelBothWays(t *testing.T) {
 	}
 }
 
-func TestATailThatNobodyOpensEndsWithItsContext(t *testing.T) {
+func TestATailOutlivesTheContextOfItsOpening(t *testing.T) {
+	content := pattern(2 * window)
 	b := connected(t, &own{Driver: inmemory.New(), open: func(context.Context, string) (storagedriver.Upload, error) {
-		return storagedriver.Upload{Token: "t", Tail: plain(pattern(2 * window))}, nil
+		return storagedriver.Upload{Token: "t", Tail: plain(content)}, nil
 	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	up, err := b.OpenUpload(ctx, "/a", true)
 	if err != nil || up.Tail.Size() != 2*window {
 		t.Fatal(up, err)
 	}
-	cancel()
-	b.running.noCalls(t)
-	if r, err := up.Tail.Open(t.Context()); err == nil {
-		_, err = readAll(r)
-		wantFault(t, err, storagedriver.KindClosed)
+	cancel() // as a layer that bounds calls does
+	r, err := up.Tail.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
+	if got, err := readAll(r); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	b.running.noCalls(t)
 	if _, err := up.Tail.Open(t.Context()); storagedriver.KindOf(err) != storagedriver.KindUnsupported {
 		t.Errorf("opened again: %v", err)
 	}

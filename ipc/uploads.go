@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
 	"github.com/berth-dev/storagedriver/internal/guest"
 )
 
-// OpenUpload implements storagedriver.Uploads. A tail that comes as a body can be opened once, under the context given here.
+// tailTimeout is how long a tail that comes as a body waits to be opened, as chunked does at once.
+const tailTimeout = time.Minute
+
+// OpenUpload implements storagedriver.Uploads. A tail that comes as a body can be opened once, within tailTimeout.
 func (b *backend) OpenUpload(ctx context.Context, path string, append bool) (storagedriver.Upload, error) {
 	none := storagedriver.Upload{}
 	if err := b.Require(abi.OpUploadOpen, storagedriver.AbilityParts); err != nil {
@@ -38,11 +42,14 @@ func (b *backend) OpenUpload(ctx context.Context, path string, append bool) (sto
 		err = fmt.Errorf("a token of %d bytes, not 1 to %d", len(reply.Token), abi.MaxToken)
 	case reply.Body != 0 && len(reply.Tail) > 0:
 		err = fmt.Errorf("it answers with a body and with a tail")
-	case reply.Len < 0:
-		err = fmt.Errorf("a tail of %d bytes", reply.Len)
+	case reply.Len < 0 || reply.Body == 0 && reply.Len != 0 && reply.Len != int64(len(reply.Tail)):
+		err = fmt.Errorf("a tail of %d bytes, of which it answers with %d", reply.Len, len(reply.Tail))
 	}
 	if err != nil {
 		return none, r.broken(abi.OpUploadOpen, err)
+	}
+	if limits.Count == 0 || limits.Count > abi.MaxReceipts {
+		limits.Count = abi.MaxReceipts // more cannot be ended
 	}
 	up := storagedriver.Upload{Token: reply.Token, Resumed: reply.Resumed, Limits: limits}
 	if table.Len() > 0 {
@@ -52,17 +59,19 @@ func (b *backend) OpenUpload(ctx context.Context, path string, append bool) (sto
 	case len(reply.Tail) > 0:
 		up.Tail = storagedriver.BytesSource(reply.Tail)
 	case reply.Body != 0:
-		context.AfterFunc(ctx, p.abandon) // it may never be opened
-		up.Tail = &onceSource{body: &bodyReader{r: r, p: p, ctx: ctx, want: reply.Len, left: reply.Len}, size: reply.Len}
+		up.Tail = &onceSource{
+			body: &bodyReader{r: r, p: p, ctx: ctx, want: reply.Len, left: reply.Len}, size: reply.Len, timer: time.AfterFunc(tailTimeout, p.abandon),
+		}
 	}
 	return up, nil
 }
 
 // onceSource is a body that can be opened once.
 type onceSource struct {
-	size int64
-	mu   sync.Mutex
-	body *bodyReader // nil once it was opened
+	size  int64
+	timer *time.Timer // abandons it
+	mu    sync.Mutex
+	body  *bodyReader // nil once it was opened
 }
 
 func (s *onceSource) Size() int64 { return s.size }
@@ -74,6 +83,7 @@ func (s *onceSource) Open(ctx context.Context) (io.ReadCloser, error) {
 	if s.body = nil; body == nil {
 		return nil, storagedriver.NewError(storagedriver.KindUnsupported, "the tail of an upload can be opened once")
 	}
+	s.timer.Stop()
 	body.ctx = ctx
 	return body, nil
 }

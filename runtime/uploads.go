@@ -49,6 +49,8 @@ func (in *instance) tail(reply *abi.UploadOpenReply) (storagedriver.Source, erro
 		return nil, in.fault(abi.OpUploadOpen, fmt.Errorf("it answers with a body and with a tail"))
 	case len(reply.Tail) > 0:
 		return storagedriver.BytesSource(reply.Tail), nil
+	case reply.Body == 0 && reply.Len != 0:
+		return nil, in.fault(abi.OpUploadOpen, fmt.Errorf("it promises a tail of %d bytes and answers with none", reply.Len))
 	case reply.Body == 0 || reply.Len == 0:
 		return nil, nil
 	}

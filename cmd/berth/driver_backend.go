@@ -95,7 +95,7 @@ func (s storage) reach(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.Stat(ctx, "/"); err != nil {
+	if err := statRoot(ctx, d); err != nil {
 		return closing(err, d.Close())
 	}
 	return d.Close()

@@ -33,7 +33,7 @@ const (
 	processMemory = 2 << 30
 	processFiles  = 4096
 	// With less than leastMemory and leastFiles no language's runtime gets to its main function.
-	leastMemory = 16 << 20
+	leastMemory = 64 << 20
 	leastFiles  = 16
 )
 

@@ -249,7 +249,7 @@ func TestBadParametersOfExecutablesAreOneLine(t *testing.T) {
 		"ipc":                          {`"path" is missing`},
 		"ipc --param confin=false":     {`"confin"`, "confine, env, files, memory, parameters, path"},
 		"ipc --param path=" + path + " --param env=FOO=1,sesame":                     {`"env" must be a list of NAME=value`, "element 2"},
-		"ipc --param path=" + path + " --param memory=-1":                            {`"memory" must be at least 16777216`},
+		"ipc --param path=" + path + " --param memory=-1":                            {`"memory" must be at least 67108864`},
 		"ipc --param path=" + path + " --param files=3":                              {`"files" must be at least 16`},
 		"ipc --param path=" + path + " --param confine=false --param memory=1000000": {"no effect"},
 	} {
@@ -371,7 +371,7 @@ func TestConfigOfAnExecutable(t *testing.T) {
 		"disk: {allow: [http://a]}":                          "storage.disk.allow is unknown",
 		"disk: {confine: perhaps}":                           "storage.disk.confine must be true or false",
 		"disk: {memory: plenty}":                             "storage.disk.memory must be a whole number",
-		"disk: {memory: 4096}":                               `storage.disk has what cannot be used: parameter "memory" must be at least 16777216 bytes, or 0 for 2147483648`,
+		"disk: {memory: 4096}":                               `storage.disk has what cannot be used: parameter "memory" must be at least 67108864 bytes, or 0 for 2147483648`,
 		"disk: {confine: false, files: 64}":                  `storage.disk has what cannot be used: parameters "memory" and "files" have no effect with "confine" set to false`,
 		"disk: {env: [sesame]}":                              `storage.disk has what cannot be used: parameter "env" must be a list of NAME=value, which its element 1 is not`,
 		"disk: {layers: {limit: {concurrency: 1}}}":          `storage.disk has what cannot be used: layers.limit: parameter "concurrency"`,

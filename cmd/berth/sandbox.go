@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -57,10 +58,24 @@ func (c *composition) reach(ctx context.Context, open storagedriver.OpenFunc, pa
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Stat(ctx, "/"); err != nil {
+	if err := statRoot(ctx, d); err != nil {
 		return nil, closing(err, d.Close())
 	}
 	return d, nil
+}
+
+// reachTimeout is how long a driver may take to answer for the first time. One that never does must not keep a command silent for ever.
+const reachTimeout = 30 * time.Second
+
+func statRoot(ctx context.Context, d storagedriver.StorageDriver) error {
+	limited, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	_, err := d.Stat(limited, "/")
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return storagedriver.WrapError("Stat", d.Name(), "/", &storagedriver.Error{Kind: storagedriver.KindUnavailable, Temporary: true,
+			Err: fmt.Errorf("it has not answered within %v: see what it waits for", reachTimeout)})
+	}
+	return err
 }
 
 // openWasm returns what opens the driver in the file at path.

@@ -244,5 +244,6 @@ class Link {
 // serve serves the host until descriptor 3 is at its end, and ends the process without waiting for what is under way, or
 // with an exception when the host breaks a rule.
 const serve = (manifest, open) => new Link(manifest, open).receive();
+for (const signal of ["SIGINT", "SIGHUP", "SIGTERM"]) process.on(signal, () => {}); // they are the host's to act on
 
 module.exports = { serve, DriverError, KIND };

@@ -16,6 +16,7 @@ type Lines struct {
 	mu      sync.Mutex
 	used    float64
 	last    time.Time
+	told    time.Time // when it was last told how many could not pass
 	dropped int
 }
 
@@ -30,6 +31,8 @@ func (b *Lines) Take(now time.Time) (ok bool, dropped int) {
 		return false, 0
 	}
 	b.used++
-	dropped, b.dropped = b.dropped, 0
+	if b.dropped > 0 && now.Sub(b.told) >= time.Second {
+		dropped, b.dropped, b.told = b.dropped, 0, now
+	}
 	return true, dropped
 }

@@ -60,3 +60,17 @@ func TestSchemasRefuseReferences(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestACutSecretIsTrimmed(t *testing.T) {
+	h := NewSecrets([]string{"sesame-4711", "other"})
+	for text, want := range map[string]string{
+		"the key is sesame-4": "the key is ", "the key is s": "the key is ", "sesame-4711": "sesame-4711", "nothing": "nothing", "the ot": "the ", "": "",
+	} {
+		if got := h.Trim(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+	if got := (Secrets{}).Trim("s"); got != "s" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -24,7 +24,10 @@ func Clip(s string, n int) string {
 }
 
 // Secrets takes the values of secret parameters out of texts. The zero value hides nothing.
-type Secrets struct{ replacer *strings.Replacer }
+type Secrets struct {
+	list     []string
+	replacer *strings.Replacer
+}
 
 // NewSecrets hides the texts of the list. The longest come first: one that another begins with must not leave the other's
 // end.
@@ -37,7 +40,26 @@ func NewSecrets(list []string) Secrets {
 	for _, s := range list {
 		pairs = append(pairs, s, "(secret)")
 	}
-	return Secrets{strings.NewReplacer(pairs...)}
+	return Secrets{list, strings.NewReplacer(pairs...)}
+}
+
+// Trim returns s, which was cut, without what may be the beginning of a secret at its end.
+func (h Secrets) Trim(s string) string { return h.trim(s, 1) }
+
+// likely is from how many bytes on the beginning of a secret at a text's end is taken for one that its driver has cut.
+const likely = 8
+
+func (h Secrets) trim(s string, least int) string {
+	end := len(s)
+	for _, secret := range h.list {
+		for n := min(len(secret)-1, len(s)); n >= least; n-- {
+			if strings.HasSuffix(s, secret[:n]) {
+				end = min(end, len(s)-n)
+				break
+			}
+		}
+	}
+	return s[:end]
 }
 
 // Hide returns s without them.
@@ -50,7 +72,7 @@ func (h Secrets) Hide(s string) string {
 
 // Clean makes one printable line of at most n bytes of a guest's text.
 func (h Secrets) Clean(s string, n int) string {
-	s = Clip(h.Hide(s), 4*n) // in this order: half a secret is not found
+	s = Clip(h.trim(h.Hide(s), likely), 4*n) // in this order: half a secret is not found
 	if strings.IndexFunc(s, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) >= 0 {
 		q := strconv.Quote(s)
 		s = strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)

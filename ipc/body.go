@@ -205,7 +205,7 @@ type outflow struct {
 
 	ready chan struct{} // has one when there may be credit
 
-	rest atomic.Int64 // bytes that are not sent yet
+	rest atomic.Int64 // bytes that are not sent yet; more than none before the body was opened
 
 	mu     sync.Mutex
 	credit int
@@ -213,7 +213,9 @@ type outflow struct {
 }
 
 func newOutflow(send func(ctx context.Context, kind frameType, payload []byte) error) *outflow {
-	return &outflow{send: send, ready: make(chan struct{}, 1), credit: window}
+	o := &outflow{send: send, ready: make(chan struct{}, 1), credit: window}
+	o.rest.Store(1)
+	return o
 }
 
 func (o *outflow) add(n uint32) error {
@@ -308,6 +310,7 @@ func (w *outflowWriter) Write(p []byte) (total int, err error) {
 	for len(p) > 0 {
 		n, err := w.o.take(w.ctx, len(p))
 		if err == nil {
+			w.o.rest.Store(w.left - int64(n)) // before the other side can answer it
 			err = w.o.send(w.ctx, frameData, p[:n])
 		}
 		if err != nil {
@@ -316,7 +319,6 @@ func (w *outflowWriter) Write(p []byte) (total int, err error) {
 		}
 		total += n
 		w.left -= int64(n)
-		w.o.rest.Store(w.left)
 		p = p[n:]
 	}
 	return total, nil

@@ -26,7 +26,7 @@ const modeVariable = "BERTH_IPC_TEST_MODE"
 // childModes are added by the files that have them.
 var childModes = map[string]func(){}
 
-func init() { //nolint:gochecknoinits // a role, in the table of process_test.go
+func init() { //nolint:gochecknoinits // a role, in the table of roles_test.go
 	childRoles["{}"] = func() {
 		mode, ok := childModes[os.Getenv(modeVariable)]
 		if !ok {

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func init() { //nolint:gochecknoinits // roles of this system, in the table of process_test.go
+func init() { //nolint:gochecknoinits // roles of this system, in the table of roles_test.go
 	childRoles["host"] = func() { hostMain(true) }
 	childRoles["unconfined host"] = func() { hostMain(false) }
 	for name, f := range filters {

@@ -252,6 +252,10 @@ func FuzzHTTPBeginReply(f *testing.F) {
 func FuzzHTTPFinishRequest(f *testing.F) {
 	fuzzMessage(f, "http_finish", "request", of[abi.HTTPFinishRequest]())
 }
+func FuzzHTTPAllRequest(f *testing.F) {
+	fuzzMessage(f, "http_all", "request", of[abi.HTTPAllRequest]())
+}
+func FuzzHTTPAllReply(f *testing.F) { fuzzMessage(f, "http_all", "reply", of[abi.HTTPAllReply]()) }
 func FuzzReceiptsGet(f *testing.F) {
 	fuzzMessage(f, "receipts_get", "request", of[abi.ReceiptsGetRequest]())
 }

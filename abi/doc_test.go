@@ -27,7 +27,7 @@ func tables(t *testing.T) map[string][][]string {
 	rows := map[string][][]string{}
 	heading := ""
 	for _, line := range strings.Split(string(b), "\n") {
-		if strings.HasPrefix(line, "## ") || strings.HasPrefix(line, "Host operations, for") || strings.HasPrefix(line, "Functions of module") {
+		if strings.HasPrefix(line, "## ") || strings.HasPrefix(line, "### Credentials") || strings.HasPrefix(line, "Host operations, for") || strings.HasPrefix(line, "Functions of module") {
 			heading = strings.TrimPrefix(line, "## ")
 			heading, _, _ = strings.Cut(heading, ",")
 		}
@@ -244,5 +244,8 @@ var marked = regexp.MustCompile("`([^`]*)`")
 
 // isWord are the marked words of the tables that are no keys.
 func isWord(s string) bool {
-	return slices.Contains([]string{"entry", "list", "http"}, s)
+	return slices.Contains([]string{
+		"entry", "list", "http", "hash", "?", "{key}", "sha1", "sha384", "sha512", "md5", "crc32c", "crc64", "zstd", "gzip", "hex", "base64", "base64url",
+		"rfc3339", "iso-basic", "date", "counter", "gauge",
+	}, s)
 }

@@ -40,7 +40,7 @@ func (f *HTTPForm) field(d *decoder, key []byte) bool {
 // is copied. It reports whether it does: not when b is long, or has not one URL, or has
 // handles, which are of one call.
 func (f *HTTPForm) Keep(b []byte) bool {
-	if f.urls != 1 || len(f.Body) > 0 || len(b)-(f.end-f.at) > maxForm {
+	if f.urls != 1 || len(f.Body) > 0 || len(f.Keyed) > 0 || len(b)-(f.end-f.at) > maxForm {
 		return false
 	}
 	f.before = append(f.before[:0], b[:f.at]...)

@@ -12,6 +12,9 @@ type HTTPRequest struct {
 	Want []string `json:"want,omitzero"`
 	// All says that "want" is absent.
 	All bool `json:"-"`
+	// Outlast has the request not be broken off when the call ends.
+	Outlast bool `json:"outlast,omitempty"`
+	Signing
 }
 
 func (m *HTTPRequest) reset() {
@@ -34,14 +37,17 @@ func (m *HTTPRequest) field(d *decoder, key []byte) bool {
 		m.Max = d.size()
 	case KeyWant:
 		m.Want, m.All = d.strings(m.Want[:0]), false
+	case KeyOutlast:
+		m.Outlast = d.bool()
 	default:
-		return false
+		return m.Signing.field(d, key)
 	}
 	return true
 }
 
 func (m *HTTPRequest) put(e *encoder) {
-	e.begin(m.Method != "", m.URL != "", len(m.Headers) > 0, len(m.Data) > 0, len(m.Body) > 0, m.Max != 0, !m.All)
+	e.begin(m.Method != "", m.URL != "", len(m.Headers) > 0, len(m.Data) > 0, len(m.Body) > 0, m.Max != 0, !m.All, m.Outlast,
+		m.Credential != "", len(m.SHA256) > 0, len(m.Keyed) > 0)
 	e.str(KeyMethod, m.Method)
 	e.str(KeyURL, m.URL)
 	e.strings(KeyHeaders, m.Headers)
@@ -49,6 +55,8 @@ func (m *HTTPRequest) put(e *encoder) {
 	e.handles(KeyBody, m.Body)
 	e.int(KeyMax, m.Max)
 	putWant(e, m.Want, m.All)
+	e.bool(KeyOutlast, m.Outlast)
+	m.Signing.put(e)
 }
 
 func putWant(e *encoder, want []string, all bool) {
@@ -101,12 +109,115 @@ func (m *HTTPReply) put(e *encoder) {
 	e.bin(KeyData, m.Data)
 }
 
+// HTTPAllRequest is the request of HostHTTPAll.
+type HTTPAllRequest struct {
+	Requests []HTTPRequest `json:"requests,omitempty"`
+}
+
+func (m *HTTPAllRequest) reset() { *m = HTTPAllRequest{} }
+
+func (m *HTTPAllRequest) field(d *decoder, key []byte) bool {
+	if string(key) != KeyRequests {
+		return false
+	}
+	n := d.arrayLen(1)
+	if n > MaxHTTPAll {
+		d.fail("%d requests, more than %d", n, MaxHTTPAll)
+		return true
+	}
+	m.Requests = make([]HTTPRequest, n)
+	for i := range m.Requests {
+		m.Requests[i].reset()
+		if d.message(&m.Requests[i]); d.err != nil {
+			return true
+		}
+	}
+	d.depth--
+	return true
+}
+
+func (m *HTTPAllRequest) put(e *encoder) {
+	e.begin(len(m.Requests) > 0)
+	if len(m.Requests) == 0 {
+		return
+	}
+	e.key(KeyRequests)
+	e.array(len(m.Requests))
+	for i := range m.Requests {
+		m.Requests[i].put(e)
+	}
+}
+
+// HTTPAllReply is the reply of HostHTTPAll: one for each request, in their order.
+type HTTPAllReply struct {
+	Replies []HTTPOutcome `json:"replies,omitempty"`
+}
+
+// HTTPOutcome is what came of one request: a response, or an error.
+type HTTPOutcome struct {
+	HTTPReply
+	Err *Error `json:"err,omitempty"`
+}
+
+func (m *HTTPAllReply) reset() { *m = HTTPAllReply{} }
+
+func (m *HTTPAllReply) field(d *decoder, key []byte) bool {
+	if string(key) != KeyReplies {
+		return false
+	}
+	n := d.arrayLen(1)
+	if n > MaxHTTPAll {
+		d.fail("%d replies, more than %d", n, MaxHTTPAll)
+		return true
+	}
+	m.Replies = make([]HTTPOutcome, n)
+	for i := range m.Replies {
+		if d.message(&m.Replies[i]); d.err != nil {
+			return true
+		}
+	}
+	d.depth--
+	return true
+}
+
+func (m *HTTPAllReply) put(e *encoder) {
+	e.begin(len(m.Replies) > 0)
+	if len(m.Replies) == 0 {
+		return
+	}
+	e.key(KeyReplies)
+	e.array(len(m.Replies))
+	for i := range m.Replies {
+		m.Replies[i].put(e)
+	}
+}
+
+func (m *HTTPOutcome) reset() { *m = HTTPOutcome{} }
+
+func (m *HTTPOutcome) field(d *decoder, key []byte) bool {
+	if string(key) == KeyErr {
+		m.Err = new(Error)
+		d.message(m.Err)
+		return true
+	}
+	return m.HTTPReply.field(d, key)
+}
+
+func (m *HTTPOutcome) put(e *encoder) {
+	if m.Err != nil {
+		m.Err.put(e)
+		return
+	}
+	m.HTTPReply.put(e)
+}
+
 // HTTPBeginRequest is the request of HostHTTPBegin. Size -1 means not known.
 type HTTPBeginRequest struct {
 	Method  string   `json:"method,omitempty"`
 	URL     string   `json:"url,omitempty"`
 	Headers []string `json:"headers,omitempty"`
 	Size    int64    `json:"size,omitempty"`
+	Signing
 }
 
 func (m *HTTPBeginRequest) reset() { *m = HTTPBeginRequest{} }
@@ -122,17 +233,18 @@ func (m *HTTPBeginRequest) field(d *decoder, key []byte) bool {
 	case KeySize:
 		m.Size = d.int()
 	default:
-		return false
+		return m.Signing.field(d, key)
 	}
 	return true
 }
 
 func (m *HTTPBeginRequest) put(e *encoder) {
-	e.begin(m.Method != "", m.URL != "", len(m.Headers) > 0, m.Size != 0)
+	e.begin(m.Method != "", m.URL != "", len(m.Headers) > 0, m.Size != 0, m.Credential != "", len(m.SHA256) > 0, len(m.Keyed) > 0)
 	e.str(KeyMethod, m.Method)
 	e.str(KeyURL, m.URL)
 	e.strings(KeyHeaders, m.Headers)
 	e.int(KeySize, m.Size)
+	m.Signing.put(e)
 }
 
 // HTTPBeginReply is the reply of HostHTTPBegin.

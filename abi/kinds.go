@@ -43,14 +43,16 @@ const (
 	AbilityFilesUnderFiles uint64 = 1 << 10
 	AbilityConditional     uint64 = 1 << 11
 	AbilityIdempotent      uint64 = 1 << 12
+	AbilityListUploads     uint64 = 1 << 13
 )
 
 // AllAbilities are the abilities of this version.
-const AllAbilities uint64 = 1<<13 - 1
+const AllAbilities uint64 = 1<<14 - 1
 
 var abilityNames = [...]string{
 	"copy", "move", "move-tree", "concat", "parts", "list-tree", "redirect", "delete-tree",
 	"unsorted", "append-committed", "files-under-files", "conditional", "idempotent",
+	"list-uploads",
 }
 
 // AbilityBit returns the bit of the ability with the name, as the manifest has it.

@@ -82,7 +82,7 @@ func (m *Entry) put(e *encoder) {
 	e.bool(KeyDir, m.Dir)
 }
 
-// ListReply is the reply of OpList and OpListTree.
+// ListReply is the reply of OpList, OpListTree and OpListUploads.
 type ListReply struct {
 	Entries []Entry `json:"entries,omitempty"`
 	Cursor  string  `json:"cursor,omitempty"`
@@ -126,11 +126,15 @@ func (m *ListReply) put(e *encoder) {
 	e.str(KeyCursor, m.Cursor)
 }
 
-// ReadReply is the reply of OpRead: a promise of Len bytes, in Body or Data.
+// ReadReply is the reply of OpRead: a promise of Len bytes, in Body or Data, or to come from OpStream
+// with the state in Stream, of whose first bytes Skip are left out.
 type ReadReply struct {
-	Len  int64  `json:"len,omitempty"`
-	Body Handle `json:"body,omitempty"`
-	Data []byte `json:"data,omitempty"`
+	Len     int64  `json:"len,omitempty"`
+	Body    Handle `json:"body,omitempty"`
+	Data    []byte `json:"data,omitempty"`
+	Version []byte `json:"version,omitempty"`
+	Stream  []byte `json:"stream,omitempty"`
+	Skip    int64  `json:"skip,omitempty"`
 }
 
 func (m *ReadReply) reset() { *m = ReadReply{} }
@@ -143,6 +147,12 @@ func (m *ReadReply) field(d *decoder, key []byte) bool {
 		m.Body = Handle(d.size())
 	case KeyData:
 		m.Data = d.bin(nil)
+	case KeyVersion:
+		m.Version = d.bin(nil)
+	case KeyStream:
+		m.Stream = d.bin(nil)
+	case KeySkip:
+		m.Skip = d.size()
 	default:
 		return false
 	}
@@ -150,10 +160,13 @@ func (m *ReadReply) field(d *decoder, key []byte) bool {
 }
 
 func (m *ReadReply) put(e *encoder) {
-	e.begin(m.Len != 0, m.Body != 0, len(m.Data) > 0)
+	e.begin(m.Len != 0, m.Body != 0, len(m.Data) > 0, len(m.Version) > 0, len(m.Stream) > 0, m.Skip != 0)
 	e.int(KeyLen, m.Len)
 	e.int(KeyBody, int64(m.Body))
 	e.bin(KeyData, m.Data)
+	e.bin(KeyVersion, m.Version)
+	e.bin(KeyStream, m.Stream)
+	e.int(KeySkip, m.Skip)
 }
 
 // RedirectReply is the reply of OpRedirect. "" means that there is no redirect.

@@ -46,7 +46,7 @@ func (m *PathRequest) put(e *encoder) {
 	e.str(KeyPath, m.Path)
 }
 
-// ListRequest is the request of OpList and OpListTree; After is the latter's alone.
+// ListRequest is the request of OpList, OpListTree and OpListUploads; After is OpListTree's alone.
 type ListRequest struct {
 	Path   string `json:"path,omitempty"`
 	After  string `json:"after,omitempty"`

@@ -30,14 +30,18 @@ func (m *UploadOpenRequest) put(e *encoder) {
 	e.int(KeyReceipts, int64(m.Receipts))
 }
 
-// UploadOpenReply is the reply of OpUploadOpen. A tail is in Tail, or in Body with Len.
+// UploadOpenReply is the reply of OpUploadOpen. A tail is in Tail, or in Body with Len. With Store nothing
+// else is there but Dest and Transform: the upload is one to Dest in that store.
 type UploadOpenReply struct {
-	Token   string `json:"token,omitempty"`
-	Limits  Limits `json:"limits,omitzero"`
-	Resumed bool   `json:"resumed,omitempty"`
-	Tail    []byte `json:"tail,omitempty"`
-	Body    Handle `json:"body,omitempty"`
-	Len     int64  `json:"len,omitempty"`
+	Token     string `json:"token,omitempty"`
+	Limits    Limits `json:"limits,omitzero"`
+	Resumed   bool   `json:"resumed,omitempty"`
+	Tail      []byte `json:"tail,omitempty"`
+	Body      Handle `json:"body,omitempty"`
+	Len       int64  `json:"len,omitempty"`
+	Store     string `json:"store,omitempty"`
+	Dest      string `json:"dest,omitempty"`
+	Transform bool   `json:"transform,omitempty"`
 }
 
 func (m *UploadOpenReply) reset() { *m = UploadOpenReply{} }
@@ -57,6 +61,12 @@ func (m *UploadOpenReply) field(d *decoder, key []byte) bool {
 		m.Body = Handle(d.size())
 	case KeyLen:
 		m.Len = d.size()
+	case KeyStore:
+		m.Store = d.str()
+	case KeyDest:
+		m.Dest = d.str()
+	case KeyTransform:
+		m.Transform = d.bool()
 	default:
 		return false
 	}
@@ -65,7 +75,7 @@ func (m *UploadOpenReply) field(d *decoder, key []byte) bool {
 
 func (m *UploadOpenReply) put(e *encoder) {
 	limited := !m.Limits.zero()
-	e.begin(m.Token != "", limited, m.Resumed, len(m.Tail) > 0, m.Body != 0, m.Len != 0)
+	e.begin(m.Token != "", limited, m.Resumed, len(m.Tail) > 0, m.Body != 0, m.Len != 0, m.Store != "", m.Dest != "", m.Transform)
 	e.str(KeyToken, m.Token)
 	if limited {
 		e.key(KeyLimits)
@@ -75,6 +85,9 @@ func (m *UploadOpenReply) put(e *encoder) {
 	e.bin(KeyTail, m.Tail)
 	e.int(KeyBody, int64(m.Body))
 	e.int(KeyLen, m.Len)
+	e.str(KeyStore, m.Store)
+	e.str(KeyDest, m.Dest)
+	e.bool(KeyTransform, m.Transform)
 }
 
 // UploadPartRequest is the request of OpUploadPart.
@@ -102,16 +115,7 @@ func (m *UploadPartRequest) field(d *decoder, key []byte) bool {
 	case KeyBody:
 		m.Body = Handle(d.size())
 	case KeyDigests:
-		n := d.mapLen()
-		m.Digests = make(map[string][]byte, n)
-		for range n {
-			name := string(d.key())
-			m.Digests[name] = d.bin(nil)
-			if d.err != nil {
-				return true
-			}
-		}
-		d.depth--
+		m.Digests = d.digests()
 	default:
 		return false
 	}
@@ -125,13 +129,33 @@ func (m *UploadPartRequest) put(e *encoder) {
 	e.int(KeyOff, m.Off)
 	e.int(KeySize, m.Size)
 	e.int(KeyBody, int64(m.Body))
-	if len(m.Digests) > 0 {
-		e.key(KeyDigests)
-		_ = e.enc.EncodeMapLen(len(m.Digests))
-		for _, name := range sortedKeys(m.Digests) {
-			e.key(name)
-			e.bytes(m.Digests[name])
+	putDigests(e, m.Digests)
+}
+
+// digests reads a map of digests.
+func (d *decoder) digests() map[string][]byte {
+	n := d.mapLen()
+	m := make(map[string][]byte, n)
+	for range n {
+		name := string(d.key())
+		m[name] = d.bin(nil)
+		if d.err != nil {
+			return m
 		}
+	}
+	d.depth--
+	return m
+}
+
+func putDigests(e *encoder, m map[string][]byte) {
+	if len(m) == 0 {
+		return
+	}
+	e.key(KeyDigests)
+	_ = e.enc.EncodeMapLen(len(m))
+	for _, name := range sortedKeys(m) {
+		e.key(name)
+		e.bytes(m[name])
 	}
 }
 

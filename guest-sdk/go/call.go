@@ -42,6 +42,17 @@ type Request struct {
 	// Want names the response headers to return, in lower case; nil means all, an empty
 	// slice none.
 	Want []string
+	// Outlast has the host not break the request off when the call is canceled once it was sent. It is for the one that makes a change, of which a
+	// service might do half, and which may then land after what was done next; not with Body.
+	Outlast bool
+	// Credential names one of the operator's with which the host signs the request; the driver then
+	// sets none of the headers of the credential's scheme. "" is none.
+	Credential string
+	// SHA256 is the body's raw digest, if the driver knows it: a scheme that signs the body then need not
+	// have it read twice.
+	SHA256 []byte
+	// Keyed are values made of keys that the driver names and never has; at most MaxKeyed.
+	Keyed []Keyed
 }
 
 // Response is an HTTP response. Redirects are not followed and content is not decompressed.
@@ -78,8 +89,21 @@ func (r *Response) Close() {
 // the response's body, unless it answers with it.
 func (c *Call) HTTP(r *Request) (*Response, error) { return c.host.HTTP(r) }
 
+// Exchange is what came of one of several requests: the response, or Err.
+type Exchange struct {
+	Response
+	Err error
+}
+
+// HTTPAll runs 1 to MaxHTTPAll requests side by side, in no order that a driver may count on, so that several take the time of one.
+// It answers one Exchange for each, in the requests' order. A request has no Body, and Max is that of all together at most MaxInline.
+// Responses have Data alone, whether their length was known or not; what is longer than its request's Max is KindLimit, and what that
+// request did is done. An error of HTTPAll itself says that nothing was sent, that the call is over, or that the answers do not fit a
+// message: 16 times all headers may not, so Want names those that are needed.
+func (c *Call) HTTPAll(requests ...*Request) ([]Exchange, error) { return c.host.HTTPAll(requests) }
+
 // Begin starts a request whose body the driver writes into the Sink; size -1 means that its length is
-// not known. r's Data, Body, Max and Want are not looked at.
+// not known. r's Data, Body, Max and Want are not looked at. The Sink is closed by whoever began it, unless it was finished.
 func (c *Call) Begin(r *Request, size int64) (*Sink, error) {
 	s, err := c.host.Begin(r, size)
 	if err != nil {

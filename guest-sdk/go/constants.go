@@ -42,18 +42,20 @@ const (
 	AbilityFilesUnderFiles Abilities = 1 << 10
 	AbilityConditional     Abilities = 1 << 11
 	AbilityIdempotent      Abilities = 1 << 12
+	AbilityListUploads     Abilities = 1 << 13
 )
 
 var abilityNames = [...]string{
 	"copy", "move", "move-tree", "concat", "parts", "list-tree", "redirect", "delete-tree",
 	"unsorted", "append-committed", "files-under-files", "conditional", "idempotent",
+	"list-uploads",
 }
 
 const (
 	// MaxMessage is the most bytes of a message: a listing of 1,000 entries with the
 	// longest names, four times.
 	MaxMessage = 1 << 20
-	// MaxDepth is how deep a message may nest. Messages here nest at most 4 deep; the
+	// MaxDepth is how deep a message may nest. Messages here nest at most 5 deep; the
 	// rest is room for later ones.
 	MaxDepth = 16
 	// MaxHandles is how many handles may be open in one call: a request body of an
@@ -64,6 +66,9 @@ const (
 	// MaxInline is the most bytes of a response answered inside the message: half a
 	// message, so that headers always fit beside it.
 	MaxInline = 512 << 10
+	// MaxHTTPAll is how many requests a guest may make side by side: one for each directory
+	// above the longest path of a registry, and room.
+	MaxHTTPAll = 16
 	// MaxHeaders is the most request headers: twice what S3 requests carry.
 	MaxHeaders = 64
 	// MaxHeaderBytes is the most bytes of request headers, names and values together:
@@ -89,6 +94,27 @@ const (
 	// MaxList is the most entries that the host asks for in a page: what object stores
 	// answer at once.
 	MaxList = 1000
+	// MaxState is the most bytes of a transforming driver's state: the frames of 100 GiB in
+	// pieces of 4 MiB, at 20 bytes each, and half a message.
+	MaxState = 512 << 10
+	// MaxSkip is how far a stream may begin before the first byte that was asked for: a
+	// frame of a compressed file, four times.
+	MaxSkip = 16 << 20
+	// MaxVersion is the most bytes of a content's version: a SHA-256 in hex.
+	MaxVersion = 64
+	// MaxKeyed is how many keyed values a request may have: a signature in a header, one
+	// in the query, and room.
+	MaxKeyed = 4
+	// MaxName is the most bytes of the name of a store, a credential, a secret or a metric.
+	MaxName = 64
+	// MaxMetrics is how many metrics a driver may have: a dashboard's worth.
+	MaxMetrics = 64
+	// MaxStoreDepth is how deep granted stores may be guests that have stores: more than
+	// anybody stacks on purpose, each with memory of its own for writers.
+	MaxStoreDepth = 8
+	// MaxPresign is the most seconds that a presigned URL is good for: seven days, the most
+	// that SigV4 and its kin allow.
+	MaxPresign = 7 * 24 * 60 * 60
 	// MaxModule is the most bytes of a module: a Go guest is 2 to 5 MB.
 	MaxModule = 64 << 20
 )
@@ -113,12 +139,38 @@ const (
 	opUploadCommit  = 16
 	opUploadCancel  = 17
 	opUploadAbort   = 18
+	opStream        = 19
+	opCommitting    = 20
+	opListUploads   = 21
 )
 
 const (
-	hostHTTP        = 0
-	hostHTTPBegin   = 1
-	hostHTTPFinish  = 2
-	hostReceiptsGet = 3
-	hostReceiptsSet = 4
+	hostHTTP            = 0
+	hostHTTPBegin       = 1
+	hostHTTPFinish      = 2
+	hostReceiptsGet     = 3
+	hostReceiptsSet     = 4
+	hostPresign         = 5
+	hostHMAC            = 6
+	hostSecret          = 7
+	hostHash            = 8
+	hostHashBegin       = 9
+	hostHashFinish      = 10
+	hostCompress        = 11
+	hostTimeFormat      = 12
+	hostTimeParse       = 13
+	hostMetric          = 14
+	hostStoreInfo       = 15
+	hostStoreStat       = 16
+	hostStoreList       = 17
+	hostStoreRead       = 18
+	hostStorePut        = 19
+	hostStoreBegin      = 20
+	hostStoreFinish     = 21
+	hostStoreDelete     = 22
+	hostStoreDeleteTree = 23
+	hostStoreMove       = 24
+	hostStoreRedirect   = 25
+	hostStoreAbort      = 26
+	hostHTTPAll         = 27
 )

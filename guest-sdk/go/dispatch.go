@@ -24,9 +24,10 @@ type request struct {
 	paths              []string
 	limit, off, length int64
 	size, body, num    int64
-	receipts           int64
+	receipts, sink     int64
 	append             bool
 	digests            map[string][]byte
+	state              []byte
 }
 
 // decode reads a request. Byte slices are part of it.
@@ -72,6 +73,10 @@ func (r *request) decode(b []byte) error {
 			r.digests = decodeDigests(&d)
 		case "params":
 			r.params = d.bin()
+		case "state":
+			r.state = d.bin()
+		case "sink":
+			r.sink = d.int()
 		default:
 			d.skip()
 		}
@@ -184,7 +189,7 @@ func (g *guest) run(op uint32, r *request) error {
 		return g.runStat(g.text(r.path))
 	case opRead:
 		return g.runRead(g.text(r.path), r.off, r.length)
-	case opList, opListTree:
+	case opList, opListTree, opListUploads:
 		return g.runList(op, r)
 	case opPut:
 		return g.empty(g.driver.Put(g.call, g.text(r.path), g.stream(r.body, r.size)))
@@ -200,6 +205,10 @@ func (g *guest) run(op uint32, r *request) error {
 		return g.empty(g.driver.Concat(g.call, g.text(r.dest), r.paths))
 	case opRedirect:
 		return g.runRedirect(r)
+	case opStream:
+		return g.runStream(r)
+	case opCommitting:
+		return g.empty(g.driver.Committing(g.call, g.text(r.path), r.size, r.state, g.output(r.sink)))
 	}
 	return g.runUpload(op, r)
 }
@@ -261,10 +270,13 @@ func encodeEntry(e *encoder, entry *Entry) {
 func (g *guest) runList(op uint32, r *request) error {
 	var page Page
 	var err error
-	if op == opList {
+	switch op {
+	case opList:
 		page, err = g.driver.List(g.call, g.text(r.path), g.text(r.cursor), int(r.limit))
-	} else {
+	case opListTree:
 		page, err = g.driver.ListTree(g.call, g.text(r.path), g.text(r.after), g.text(r.cursor), int(r.limit))
+	default:
+		page, err = g.driver.ListUploads(g.call, g.text(r.path), g.text(r.cursor), int(r.limit))
 	}
 	if err != nil {
 		return err
@@ -285,14 +297,22 @@ func (g *guest) runRead(path string, offset, length int64) error {
 	if err != nil {
 		return err
 	}
-	return encodeContent(g.reply.object(), &content, "data")
+	if len(content.State) > 0 {
+		return encodeState(g.reply.object(), &content)
+	}
+	return encodeContent(g.reply.object(), &content)
 }
 
-// encodeContent adds the length, and the bytes under the key data or a handle.
-func encodeContent(o object, c *Content, data string) error {
+// encodeContent adds the length, and the bytes or a handle.
+func encodeContent(o object, c *Content) error {
 	o.int("len", c.Length)
 	if c.Body == nil {
-		o.bin(data, c.Data)
+		data := c.Data
+		if len(c.Version) > 0 {
+			data = data[:min(len(data), MaxInline)]
+		}
+		o.bin("data", data)
+		o.bin("version", c.Version)
 		return nil
 	}
 	h, err := handleOf(c.Body)

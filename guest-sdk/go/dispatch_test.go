@@ -10,12 +10,14 @@ import (
 
 // fakeImports answers every host operation with reply and keeps the request.
 type fakeImports struct {
+	op      int32
 	request []byte
 	reply   []byte
 	waiting []byte
 }
 
-func (f *fakeImports) call(_ int32, request, out []byte) int64 {
+func (f *fakeImports) call(op int32, request, out []byte) int64 {
+	f.op = op
 	f.request = append([]byte(nil), request...)
 	if len(f.reply) <= len(out) {
 		copy(out, f.reply)
@@ -61,6 +63,23 @@ type answering struct {
 		Len, Body    int64
 		Data         []byte
 		Caps, MaxObj int64
+		Version      []byte
+		Stream       []byte
+		Skip         int64
+		State        []byte
+		Token        string
+		Limits       struct {
+			Min, Max   int64
+			Count      int
+			Multiple   int64
+			Equal, Seq bool
+			Total      int64
+			Digests    []string
+		}
+		Resumed     bool
+		Tail        []byte
+		Store, Dest string
+		Transform   bool
 	}
 }
 
@@ -99,8 +118,12 @@ func (a *answering) ListTree(c *Call, path, _, cursor string, limit int) (Page, 
 	return a.List(c, path, cursor, limit)
 }
 
+func (a *answering) ListUploads(c *Call, path, cursor string, limit int) (Page, error) {
+	return a.List(c, path, cursor, limit)
+}
+
 func (a *answering) Read(*Call, string, int64, int64) (Content, error) {
-	content := Content{Length: a.reply.Len, Data: a.reply.Data}
+	content := Content{Length: a.reply.Len, Data: a.reply.Data, Version: a.reply.Version, State: a.reply.Stream, Skip: a.reply.Skip}
 	if a.reply.Body != 0 {
 		content.Body = NewStream(&handle{a.host, a.reply.Body}, content.Length)
 	}
@@ -110,6 +133,22 @@ func (a *answering) Read(*Call, string, int64, int64) (Content, error) {
 func (a *answering) Redirect(*Call, string, RedirectOptions) (string, error) {
 	return a.reply.URL, a.err()
 }
+
+func (a *answering) OpenUpload(*Call, string, bool, *Receipts) (Upload, error) {
+	r := &a.reply
+	u := Upload{Token: r.Token, Resumed: r.Resumed, Tail: Content{Length: r.Len, Data: r.Tail}, Delegate: Delegate{r.Store, r.Dest, r.Transform}}
+	u.Limits = UploadLimits{r.Limits.Min, r.Limits.Max, r.Limits.Count, r.Limits.Multiple, r.Limits.Equal, r.Limits.Seq, r.Limits.Total, r.Limits.Digests}
+	if r.Body != 0 {
+		u.Tail.Body = NewStream(&handle{a.host, r.Body}, r.Len)
+	}
+	return u, a.err()
+}
+
+func (a *answering) Stream(*Call, string, []byte, *Stream, *Output) ([]byte, error) {
+	return a.reply.State, a.err()
+}
+
+func (a *answering) Committing(*Call, string, int64, []byte, *Output) error { return a.err() }
 
 func (a *answering) PutPart(*Call, string, Part) ([]byte, error)           { return a.reply.Data, a.err() }
 func (a *answering) Put(*Call, string, *Stream) error                      { return a.err() }

@@ -40,13 +40,39 @@ func (g *guest) part(r *request) Part {
 
 func (g *guest) encodeUpload(u *Upload) error {
 	o := g.reply.object()
-	o.str("token", u.Token)
-	encodeLimits(o.key("limits").object(), &u.Limits)
-	o.bool("resumed", u.Resumed)
-	if u.Tail.Length > 0 {
-		return encodeContent(o, &u.Tail, "tail")
+	if u.Delegate.Store != "" {
+		o.str("store", u.Delegate.Store)
+		o.str("dest", u.Delegate.Path)
+		o.bool("transform", u.Delegate.Transform)
+		return nil
 	}
+	o.str("token", u.Token)
+	if u.Limits.some() {
+		encodeLimits(o.key("limits").object(), &u.Limits)
+	}
+	o.bool("resumed", u.Resumed)
+	if len(u.Tail.State) > 0 {
+		return NewError(KindInvalidArgument, "an upload's tail has a State; only what Read answers may have one")
+	}
+	if u.Tail.Length == 0 {
+		return nil
+	}
+	if u.Tail.Body == nil {
+		o.bin("tail", u.Tail.Data)
+	} else {
+		h, err := handleOf(u.Tail.Body)
+		if err != nil {
+			return err
+		}
+		o.int("body", h)
+	}
+	o.int("len", u.Tail.Length)
 	return nil
+}
+
+// some tells whether there is any limit.
+func (l *UploadLimits) some() bool {
+	return l.Min|l.Max|int64(l.Count)|l.Multiple|l.Total != 0 || l.Equal || l.Sequential || len(l.Digests) > 0
 }
 
 func encodeLimits(o object, l *UploadLimits) {

@@ -12,7 +12,7 @@ import "time"
 // instance: what must outlive a call belongs on the backend. Natively methods are
 // called concurrently, so what a driver does keep it guards with a mutex.
 //
-// The Call, and every Stream, Sink and Receipts of a call, must not be used after the method has returned.
+// The Call, and every Stream, sink, Key, Store and Receipts of a call, must not be used after the method has returned.
 type Driver interface {
 	// Stat describes the file or directory at path. "/" must succeed when the
 	// backend is reachable. Nothing there is KindNotFound.
@@ -36,7 +36,8 @@ type Driver interface {
 	// Nothing there is KindNotFound or nil.
 	Delete(c *Call, path string) error
 
-	// DeleteTree removes path and all below it (AbilityDeleteTree).
+	// DeleteTree removes path and all below it (AbilityDeleteTree). With AbilityParts it
+	// does what AbortUploads does, too.
 	DeleteTree(c *Call, path string) error
 
 	// Copy copies a file, atomically for readers of dest (AbilityCopy). A
@@ -58,6 +59,7 @@ type Driver interface {
 	Redirect(c *Call, path string, options RedirectOptions) (string, error)
 
 	Uploads
+	Streams
 }
 
 // Uploads is the part protocol (AbilityParts). All state of an unfinished upload lies
@@ -84,9 +86,40 @@ type Uploads interface {
 	// CancelUpload ends the upload and removes what it stored. An unknown token is nil.
 	CancelUpload(c *Call, token string) error
 
-	// AbortUploads ends every unfinished upload to path and to everything below it.
+	// AbortUploads ends every unfinished upload to path and to everything below it. For uploads that
+	// are done in a store it passes that on to the store.
 	AbortUploads(c *Call, path string) error
+
+	// ListUploads returns one page of the unfinished uploads to paths below the directory at path that
+	// List and ListTree show nothing of, whoever began them, in no order (AbilityListUploads). An entry's
+	// Name is the target's, relative to path, its ModTime when the upload was begun, its Size 0; a target may
+	// occur more than once. A missing directory is an empty page. AbortUploads of a target ends those that are
+	// listed of it.
+	ListUploads(c *Call, path, cursor string, limit int) (Page, error)
 }
+
+// Streams are the operations of drivers whose bytes pass through them, and of those that have a store do
+// their uploads.
+type Streams interface {
+	// Stream writes to out, for one of two purposes, which state tells apart. For a read that was answered with state it is what
+	// the object has from where state begins; body is the one that was answered with it, or nil. When
+	// writing fails with KindCanceled the reader has all it wants, or is gone, and Stream
+	// returns. For a piece of an upload that was delegated with Transform, at most MaxPiece
+	// bytes, which body has, what is written is what the store gets. state
+	// is then what Stream returned for the piece before, empty at the first, and the frames that
+	// are written must end where the piece does. A piece may come again, with the same
+	// state, after a failure; of the first attempt nothing is kept. It runs beside other
+	// calls, on an instance of its own. state must not be used after it has returned.
+	Stream(c *Call, path string, state []byte, body *Stream, out *Output) (next []byte, err error)
+
+	// Committing is asked before a delegated upload to path becomes visible, with its size before it was
+	// transformed. An error prevents that. With Transform state is what Stream returned last, and
+	// what is written to out ends the content; else out is nil.
+	Committing(c *Call, path string, size int64, state []byte, out *Output) error
+}
+
+// MaxPiece is the most bytes of a piece of an upload that Stream is given.
+const MaxPiece = 4 << 20
 
 // Entry describes one file or directory.
 type Entry struct {
@@ -106,12 +139,20 @@ type Page struct {
 	Cursor  string
 }
 
-// Content is what Read answers: Length bytes, either of Body, from where it stands, or
-// in Data. Data is for small content.
+// Content is what Read answers: Length bytes, of Body, from where it stands, or in Data, or to be
+// made by Stream from State. Data is for small content, and for drivers that have all content in memory.
 type Content struct {
 	Length int64
 	Body   *Stream
 	Data   []byte
+	// Version, 1 to MaxVersion bytes, tells this content of the path from any other that was there or will be. With it Data, which still has all of Length, may
+	// be longer than MaxInline: the host is given that many bytes and calls Read for what is left, when the reader gets there; if Version is another by then
+	// the read fails. It is for Read only.
+	Version []byte
+	// State, when it is not empty, is what Stream is given, together with Body if there is one; at most MaxState bytes. It is for Read only.
+	State []byte
+	// Skip is how many bytes that Stream writes are before the first one asked for; at most MaxSkip.
+	Skip int64
 }
 
 // RedirectOptions says who follows a redirect, and with which method.
@@ -131,6 +172,19 @@ type Upload struct {
 	Resumed bool
 	// Tail is what was accepted after the last part: its Length is 0 when there is nothing.
 	Tail Content
+	// Delegate has a store do the upload. Everything else is then left out, and of this driver only
+	// Stream, Committing and AbortUploads are asked.
+	Delegate Delegate
+}
+
+// Delegate is an upload in a store.
+type Delegate struct {
+	// Store is the name of a granted store; "" is none.
+	Store string
+	// Path is where in it the content goes.
+	Path string
+	// Transform has the content pass through Stream.
+	Transform bool
 }
 
 // UploadLimits bound the parts of an upload; 0 means no limit.
@@ -225,3 +279,16 @@ func (Unimplemented) CancelUpload(*Call, string) error { return unsupported("Can
 
 // AbortUploads implements Uploads.
 func (Unimplemented) AbortUploads(*Call, string) error { return unsupported("AbortUploads") }
+
+// ListUploads implements Uploads.
+func (Unimplemented) ListUploads(*Call, string, string, int) (Page, error) {
+	return Page{}, unsupported("ListUploads")
+}
+
+// Stream implements Streams.
+func (Unimplemented) Stream(*Call, string, []byte, *Stream, *Output) ([]byte, error) {
+	return nil, unsupported("Stream")
+}
+
+// Committing implements Streams: it prevents nothing.
+func (Unimplemented) Committing(*Call, string, int64, []byte, *Output) error { return nil }

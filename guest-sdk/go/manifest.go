@@ -12,6 +12,9 @@ type Manifest struct {
 	Parameters Fields
 	// Hosts are the origins it wants to reach, templates over its parameters: "{endpoint}".
 	Hosts []string
+	// Stores, Credentials and Secrets are the names it uses of what the operator may lend it: names of lower-case
+	// letters, digits, "-", "_", at most MaxName bytes, at most 16 of each.
+	Stores, Credentials, Secrets []string
 	// Memory is the most bytes of linear memory it expects to need; 0 when it cannot say.
 	Memory int64
 	// Instances is 1 for a driver that keeps state in memory, else 0.
@@ -51,6 +54,14 @@ func (m *Manifest) JSON() []byte {
 	w.member("description").str(m.Description)
 	w.member("schema").raw(m.Parameters.Schema())
 	w.member("hosts").strs(m.Hosts)
+	names := func(member string, list []string) {
+		if len(list) > 0 {
+			w.member(member).strs(list)
+		}
+	}
+	names("stores", m.Stores)
+	names("credentials", m.Credentials)
+	names("secrets", m.Secrets)
 	if m.Memory > 0 {
 		w.member("memory").int(m.Memory)
 	}

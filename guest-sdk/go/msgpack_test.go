@@ -77,10 +77,14 @@ func FuzzDecoder(f *testing.F) {
 	f.Add([]byte{0x81, 0xa4, 'p', 'a', 't', 'h', 0xa1, '/'})
 	f.Add(bytes.Repeat([]byte{0x91}, 40))
 	f.Add([]byte{0xdf, 0xff, 0xff, 0xff, 0xff})
+	f.Add([]byte("\x81\xa7replies\x93\x82\xa6status\xcc\xc8\xa4data\xc4\x01x\x81\xa3err\x81\xa4kind\x0c\x80"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var r request
 		r.decode(b)
 		(&wireHost{}).decodeResponse(b, true)
+		if all, _, err := decodeExchanges(b, 3); err == nil && len(all) != 3 {
+			t.Fatalf("%d answers to 3 requests", len(all))
+		}
 		d := decoder{b: b}
 		decodeReceipts(&d)
 		s := decoder{b: b}

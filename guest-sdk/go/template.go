@@ -22,19 +22,23 @@ type Varying struct {
 	Header string
 	// Body is the body of a Template that has no Data; nil is none.
 	Body *Stream
+	// SHA256 is that of Body, as in Request.
+	SHA256 []byte
 }
 
-// NewTemplate returns the Template of r, which must have no Body and is not changed afterwards. Its URL is what
-// the URLs of all the requests begin with. If the value of its last header is "", it
+// NewTemplate returns the Template of r, whose Body, SHA256 and Keyed are left out and which is not changed afterwards. Its
+// URL is what the URLs of all the requests begin with. If the value of its last header is "", it
 // varies.
 func NewTemplate(r Request) *Template {
 	t := &Template{request: r}
-	t.request.Body = nil
+	t.request.Body, t.request.SHA256, t.request.Keyed = nil, nil, nil
 	var e encoder
 	o := e.object()
 	o.str("method", r.Method)
 	o.bin("data", r.Data)
 	encodeWant(o, r.Max, r.Want)
+	o.bool("outlast", r.Outlast)
+	o.str("credential", r.Credential)
 	o.strs("headers", r.Headers)
 	if t.varies() {
 		e.b = e.b[:len(e.b)-1] // the empty value
@@ -59,7 +63,7 @@ func (t *Template) To(v Varying) *Request {
 		r.Headers = append(r.Headers[:len(r.Headers)-1:len(r.Headers)-1], v.Header)
 	}
 	if v.Body != nil {
-		r.Body = []*Stream{v.Body}
+		r.Body, r.SHA256 = []*Stream{v.Body}, v.SHA256
 	}
 	return &r
 }
@@ -95,6 +99,7 @@ func (t *Template) encodeVarying(e *encoder, v *Varying) error {
 	o := object{e, 0}
 	o.key("body").arrayLen(1)
 	e.int(h)
+	o.bin("sha256", v.SHA256)
 	return nil
 }
 

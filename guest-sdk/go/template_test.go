@@ -13,6 +13,8 @@ func TestTemplateSendsWhatARequestSends(t *testing.T) {
 		"no headers":   {Method: "GET", Want: []string{}},
 		"all of them":  {Method: "PROPFIND", Headers: []string{"Depth", "0"}, Data: []byte("<x/>"), Max: 65536, Want: []string{"location"}},
 		"one varies":   {Method: "MOVE", Headers: []string{"Overwrite", "F", "Destination", ""}, Want: []string{"location"}},
+		"signed":       {Method: "PUT", Headers: []string{"Content-Type", ""}, URL: "http://127.0.0.1:9", Credential: "storage"},
+		"signed, asks": {Method: "HEAD", URL: "http://127.0.0.1:9", Credential: "storage", Want: []string{"etag"}},
 		"only it does": {Method: "MOVE", Headers: []string{"Destination", ""}, URL: "http://127.0.0.1:9"},
 	} {
 		im := &fakeImports{}
@@ -23,6 +25,7 @@ func TestTemplateSendsWhatARequestSends(t *testing.T) {
 			{Path: "/", Header: strings.Repeat("x", 300)},
 			{Path: strings.Repeat("/x", 40_000), Header: "y"},
 			{Path: "/with-a-body", Header: "z", Body: NewStream(&handle{plain, 1 << 40}, 5)},
+			{Path: "/with-a-digest", Header: "z", Body: NewStream(&handle{plain, 1 << 40}, 5), SHA256: []byte{1, 2, 3}},
 		} {
 			if v.Body != nil && r.Data != nil {
 				continue
@@ -52,6 +55,23 @@ func TestTemplateSendsWhatARequestSends(t *testing.T) {
 				t.Errorf("%s: %v, %v", name, want.err, got.err)
 			}
 		}
+	}
+}
+
+func TestTemplatesLeaveOutWhatIsOfOneRequest(t *testing.T) {
+	im := &fakeImports{}
+	w := newWireHost(im)
+	template := NewTemplate(Request{
+		Method: "PUT", URL: "http://127.0.0.1:9", SHA256: []byte{1}, Keyed: []Keyed{{Name: "authorization", Text: KeyMark, Key: NewKey(&handle{w, 7})}},
+		Body: []*Stream{NewStream(&handle{w, 8}, 5)},
+	})
+	if r := template.To(Varying{}); r.SHA256 != nil || r.Keyed != nil || r.Body != nil {
+		t.Errorf("a request has %+v of the Template's", r)
+	}
+	w.Ask(template, "/a")
+	d := decoder{b: im.request}
+	if got, want := d.tree(), (map[string]any{"method": "PUT", "url": "http://127.0.0.1:9/a"}); !reflect.DeepEqual(got, want) {
+		t.Errorf("sent %v, want %v", got, want)
 	}
 }
 

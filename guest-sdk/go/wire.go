@@ -73,7 +73,7 @@ func (w *wireHost) long(n int64, name string) ([]byte, error) {
 
 // HTTP implements Host.
 func (w *wireHost) HTTP(r *Request) (*Response, error) {
-	if err := w.encodeRequest(r); err != nil {
+	if err := encodeRequest(w.message(), r); err != nil {
 		return nil, err
 	}
 	return w.exchange()
@@ -126,8 +126,7 @@ func (w *wireHost) message() object {
 	return w.request.object()
 }
 
-func (w *wireHost) encodeRequest(r *Request) error {
-	o := w.message()
+func encodeRequest(o object, r *Request) error {
 	o.str("method", r.Method)
 	o.str("url", r.URL)
 	o.strs("headers", r.Headers)
@@ -136,16 +135,25 @@ func (w *wireHost) encodeRequest(r *Request) error {
 	}
 	o.bin("data", r.Data)
 	if r.Body != nil {
-		o.key("body").arrayLen(len(r.Body))
-		for _, s := range r.Body {
-			h, err := handleOf(s)
-			if err != nil {
-				return err
-			}
-			o.e.int(h)
+		if err := o.streams("body", r.Body); err != nil {
+			return err
 		}
 	}
 	encodeWant(o, r.Max, r.Want)
+	o.bool("outlast", r.Outlast)
+	return encodeSigning(o, r)
+}
+
+// streams adds the handles of streams.
+func (o object) streams(k string, streams []*Stream) error {
+	o.key(k).arrayLen(len(streams))
+	for _, s := range streams {
+		h, err := handleOf(s)
+		if err != nil {
+			return err
+		}
+		o.e.int(h)
+	}
 	return nil
 }
 
@@ -181,20 +189,12 @@ func (w *wireHost) decodeResponse(reply []byte, shared bool) (*Response, error) 
 	r := &a.response
 	var body int64
 	for n := d.mapLen(); n > 0 && d.err == nil; n-- {
-		switch string(d.strBytes()) {
-		case "status":
-			r.Status = int(d.int())
-		case "headers":
-			r.Headers = d.strs()
-		case "len":
-			r.Length = d.int()
-		case "body":
+		switch key := d.strBytes(); {
+		case string(key) == "body":
 			body = d.int()
-		case "data":
-			r.Data = d.bin()
-		case "err":
+		case string(key) == "err":
 			return nil, decodeError(&d)
-		default:
+		case !r.field(&d, key):
 			d.skip()
 		}
 	}
@@ -208,6 +208,23 @@ func (w *wireHost) decodeResponse(reply []byte, shared bool) (*Response, error) 
 		r.Body = w.stream(a, body, r.Length)
 	}
 	return r, nil
+}
+
+// field reads the value of one of a response's keys but its body's. Data is part of the message.
+func (r *Response) field(d *decoder, key []byte) bool {
+	switch string(key) {
+	case "status":
+		r.Status = int(d.int())
+	case "headers":
+		r.Headers = d.strs()
+	case "len":
+		r.Length = d.int()
+	case "data":
+		r.Data = d.bin()
+	default:
+		return false
+	}
+	return true
 }
 
 // stream returns the Stream of a handle, which is kept in a.
@@ -244,16 +261,59 @@ func decodeError(d *decoder) error {
 	return e
 }
 
-// emptyReply decodes a reply in which only an error matters.
-func emptyReply(reply []byte) error {
+// decodeReply decodes a reply with field, which reads the value of a key it knows.
+func decodeReply(reply []byte, field func(d *decoder, key []byte) bool) error {
 	d := decoder{b: reply}
 	for n := d.mapLen(); n > 0 && d.err == nil; n-- {
-		if string(d.strBytes()) == "err" {
+		switch key := d.strBytes(); {
+		case string(key) == "err":
 			return decodeError(&d)
+		case !field(&d, key):
+			d.skip()
 		}
-		d.skip()
 	}
 	return d.end()
+}
+
+// emptyReply decodes a reply in which only an error matters.
+func emptyReply(reply []byte) error {
+	return decodeReply(reply, func(*decoder, []byte) bool { return false })
+}
+
+// ask sends the message in w.request and decodes the reply with field, whose bytes must be copied to be kept.
+func (w *wireHost) ask(op int32, name string, field func(d *decoder, key []byte) bool) error {
+	reply, _, err := w.roundTrip(op, name)
+	if err != nil {
+		return err
+	}
+	return decodeReply(reply, field)
+}
+
+// askNothing is ask for replies in which only an error matters.
+func (w *wireHost) askNothing(op int32, name string) error {
+	return w.ask(op, name, func(*decoder, []byte) bool { return false })
+}
+
+// askInt is ask for one number, which may be a handle.
+func (w *wireHost) askInt(op int32, name, key string) (h int64, err error) {
+	err = w.ask(op, name, func(d *decoder, k []byte) bool {
+		if string(k) == key {
+			h = d.int()
+		}
+		return string(k) == key
+	})
+	return h, err
+}
+
+// askText is ask for one string.
+func (w *wireHost) askText(op int32, name, key string) (text string, err error) {
+	err = w.ask(op, name, func(d *decoder, k []byte) bool {
+		if string(k) == key {
+			text = d.str()
+		}
+		return string(k) == key
+	})
+	return text, err
 }
 
 // Begin implements Host.
@@ -263,23 +323,11 @@ func (w *wireHost) Begin(r *Request, size int64) (HostSink, error) {
 	o.str("url", r.URL)
 	o.strs("headers", r.Headers)
 	o.int("size", size)
-	reply, _, err := w.roundTrip(hostHTTPBegin, "http_begin")
-	if err != nil {
+	if err := encodeSigning(o, r); err != nil {
 		return nil, err
 	}
-	d := decoder{b: reply}
-	var sink int64
-	for n := d.mapLen(); n > 0 && d.err == nil; n-- {
-		switch string(d.strBytes()) {
-		case "sink":
-			sink = d.int()
-		case "err":
-			return nil, decodeError(&d)
-		default:
-			d.skip()
-		}
-	}
-	if err := d.end(); err != nil {
+	sink, err := w.askInt(hostHTTPBegin, "http_begin", "sink")
+	if err != nil {
 		return nil, err
 	}
 	return &handle{w, sink}, nil
@@ -301,7 +349,7 @@ func (w *wireHost) Log(level Level, line string) {
 
 // Sleep implements Host. The wait is WASI's, which the host ends with the call.
 func (w *wireHost) Sleep(nanoseconds int64) error {
-	time.Sleep(time.Duration(nanoseconds))
+	sleep(nanoseconds)
 	return nil
 }
 

@@ -1,4 +1,4 @@
-//go:build wasip1 && tinygo
+//go:build tinygo && (wasip1 || wasm_unknown)
 
 package berth
 

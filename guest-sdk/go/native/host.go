@@ -37,18 +37,14 @@ func NewClient() *http.Client {
 // when the method has returned and what it answered with was detached.
 type Host struct {
 	ctx    context.Context
-	client *http.Client
-	logger *slog.Logger
+	config Config
 	open   []io.Closer
 }
 
-// NewHost returns a Host whose requests run under ctx; bodies that are detached stay under it.
-// A nil logger discards.
+// NewHost is Config.NewHost for drivers that need no more than these. A nil logger discards.
 func NewHost(ctx context.Context, client *http.Client, logger *slog.Logger) *Host {
-	if logger == nil {
-		logger = slog.New(discard{})
-	}
-	return &Host{ctx: ctx, client: client, logger: logger}
+	c := Config{Client: client, Logger: logger}
+	return c.NewHost(ctx)
 }
 
 // Close closes every stream of the call that is still open.
@@ -84,22 +80,14 @@ func (h *Host) Detach(s *berth.Stream) (io.ReadCloser, error) {
 
 // HTTP implements berth.Host.
 func (h *Host) HTTP(r *berth.Request) (*berth.Response, error) {
-	req, err := h.request(r)
+	req, err := h.requestWithBody(r)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case r.Data != nil:
-		req.ContentLength = int64(len(r.Data))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Data)), nil }
-	case r.Body != nil:
-		req.ContentLength = sizeOf(r.Body)
-		req.GetBody = func() (io.ReadCloser, error) { return &joinedBody{host: h, rest: r.Body}, nil }
+	if err := h.sign(req, r); err != nil {
+		return nil, err
 	}
-	if req.GetBody != nil && req.ContentLength != 0 {
-		req.Body, _ = req.GetBody()
-	}
-	resp, err := h.client.Do(req)
+	resp, err := h.do(req, r.Outlast)
 	if err != nil {
 		return nil, h.failure(err)
 	}
@@ -127,6 +115,27 @@ func (h *Host) request(r *berth.Request) (*http.Request, error) {
 	return req, nil
 }
 
+func (h *Host) requestWithBody(r *berth.Request) (*http.Request, error) {
+	req, err := h.request(r)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Outlast && r.Body != nil:
+		return nil, berth.NewError(berth.KindInvalidArgument, "a request with a Body of streams, which end with the call, cannot outlast it")
+	case r.Data != nil:
+		req.ContentLength = int64(len(r.Data))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Data)), nil }
+	case r.Body != nil:
+		req.ContentLength = sizeOf(r.Body)
+		req.GetBody = func() (io.ReadCloser, error) { return &joinedBody{host: h, rest: r.Body}, nil }
+	}
+	if req.GetBody != nil && req.ContentLength != 0 {
+		req.Body, _ = req.GetBody()
+	}
+	return req, nil
+}
+
 // response turns a net/http response into the driver's.
 func (h *Host) response(resp *http.Response, limit int, want []string) (*berth.Response, error) {
 	out := &berth.Response{Status: resp.StatusCode, Length: resp.ContentLength, Headers: headers(resp.Header, want)}
@@ -143,9 +152,7 @@ func (h *Host) response(resp *http.Response, limit int, want []string) (*berth.R
 		}
 		return out, nil
 	}
-	b := &body{host: h, r: resp.Body}
-	h.open = append(h.open, b)
-	out.Body = berth.NewStream(b, resp.ContentLength)
+	out.Body = h.stream(resp.Body, resp.ContentLength, true)
 	return out, nil
 }
 
@@ -169,17 +176,25 @@ func headers(from http.Header, want []string) []string {
 
 // failure classifies an exchange that failed as the sandbox's host does.
 func (h *Host) failure(err error) error {
-	switch {
-	case errors.Is(err, context.Canceled):
-		return berth.NewError(berth.KindCanceled, err.Error())
-	case errors.Is(err, context.DeadlineExceeded):
-		return berth.NewError(berth.KindDeadline, err.Error())
+	if e := contextError(err); e != nil {
+		return e
 	}
 	var own *berth.Error
 	if errors.As(err, &own) {
 		return own
 	}
 	return &berth.Error{Kind: berth.KindUnavailable, Temporary: true, Msg: err.Error()}
+}
+
+// contextError is err as the end of a context; nil when it is none.
+func contextError(err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return berth.NewError(berth.KindCanceled, err.Error())
+	case errors.Is(err, context.DeadlineExceeded):
+		return berth.NewError(berth.KindDeadline, err.Error())
+	}
+	return nil
 }
 
 // Now implements berth.Host.
@@ -191,7 +206,7 @@ func (h *Host) Random(p []byte) { rand.Read(p) }
 // Log implements berth.Host.
 func (h *Host) Log(level berth.Level, line string) {
 	levels := [...]slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
-	h.logger.Log(h.ctx, levels[min(max(level, 0), 3)], line)
+	h.config.Logger.Log(h.ctx, levels[min(max(level, 0), 3)], line)
 }
 
 // Sleep implements berth.Host.

@@ -31,10 +31,13 @@ func (h *Host) Begin(r *berth.Request, size int64) (berth.HostSink, error) {
 	if size == 0 {
 		req.Body = http.NoBody
 	}
+	if err := h.sign(req, r); err != nil {
+		return nil, err
+	}
 	s := &sink{host: h, w: pw, answer: make(chan answer, 1)}
 	h.open = append(h.open, s)
 	go func() {
-		resp, err := h.client.Do(req)
+		resp, err := h.config.Client.Do(req)
 		pr.Close() // a server that answers early reads no further
 		s.answer <- answer{resp, err}
 	}()
@@ -43,19 +46,28 @@ func (h *Host) Begin(r *berth.Request, size int64) (berth.HostSink, error) {
 
 func (s *sink) Write(p []byte) (int, error) { return s.w.Write(p) }
 
-func (s *sink) Splice(src *berth.Stream, n int64) (int64, error) {
-	var moved int64
-	var err error
+func (s *sink) Splice(src *berth.Stream, n int64) (int64, error) { return splice(s.w, src, n) }
+
+// splice moves n bytes of src to w, -1 for all.
+func splice(w io.Writer, src *berth.Stream, n int64) (moved int64, err error) {
 	if n < 0 {
-		moved, err = io.Copy(s.w, src)
+		moved, err = io.Copy(w, src)
 	} else {
-		moved, err = io.CopyN(s.w, src, n)
+		moved, err = io.CopyN(w, src, n)
 	}
 	if err == io.EOF {
 		err = nil
 	}
 	return moved, err
 }
+
+// output is what Host.Output returns.
+type output struct{ io.Writer }
+
+func (o output) Splice(src *berth.Stream, n int64) (int64, error) { return splice(o.Writer, src, n) }
+
+// Output returns what a driver's Stream is given to write to w.
+func (h *Host) Output(w io.Writer) *berth.Output { return berth.NewOutput(output{w}) }
 
 func (s *sink) Finish(limit int, want []string) (*berth.Response, error) {
 	s.done = true

@@ -7,14 +7,22 @@ import (
 	berth "github.com/berth-dev/storagedriver/guest-sdk/go"
 )
 
-// body is a response's body.
+// body is the body of a response, or another that can be read once.
 type body struct {
 	host     *Host
 	r        io.ReadCloser
+	response bool
 	detached bool
 }
 
-// What is left of a body is read as it is closed, as the sandbox's host does, so that its connection can be used
+// stream returns r as a stream of the call; size -1 means unknown.
+func (h *Host) stream(r io.ReadCloser, size int64, response bool) *berth.Stream {
+	b := &body{host: h, r: r, response: response}
+	h.open = append(h.open, b)
+	return berth.NewStream(b, size)
+}
+
+// What is left of a response's body is read as it is closed, as the sandbox's host does, so that its connection can be used
 // again; but no more, and for no longer, than a new connection costs.
 const (
 	drainLimit = 16 << 10
@@ -32,6 +40,9 @@ func (b *body) Read(p []byte) (int, error) {
 func (b *body) Close() error {
 	if b.detached {
 		return nil
+	}
+	if !b.response {
+		return b.r.Close()
 	}
 	late := time.AfterFunc(drainTime, func() { _ = b.r.Close() }) // ends the read below
 	_, _ = io.CopyN(io.Discard, b.r, drainLimit)                  // on failure the connection is not used again, that is all

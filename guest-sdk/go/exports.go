@@ -1,4 +1,4 @@
-//go:build wasip1
+//go:build wasip1 || wasm_unknown
 
 package berth
 
@@ -6,7 +6,7 @@ import "unsafe"
 
 func newRegistered(m Manifest, open OpenFunc) *guest { return newGuest(&wasmImports{}, m, open) }
 
-// buffers keeps what alloc gave alive, by address. Go's collector moves nothing, so the
+// buffers keeps what alloc gave alive, by address. The collectors of Go and of TinyGo move nothing, so the
 // addresses stay good.
 var buffers = map[uint32][]byte{}
 
@@ -49,10 +49,10 @@ func exportDispatch(op, ptr, size uint32) uint64 {
 	}
 	b := lastBuffer
 	if uint64(size) > uint64(len(b)) {
-		panic("berth: dispatch was given a buffer that alloc did not make")
+		fail("berth: dispatch was given a buffer that alloc did not make")
 	}
 	if registered == nil {
-		panic("berth: no driver is registered; call berth.Register from the main package's initialisation")
+		fail("berth: no driver is registered; call berth.Register from the main package's initialisation")
 	}
 	reply := registered.dispatch(op, b[:size])
 	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(reply))))<<32 | uint64(len(reply))

@@ -44,7 +44,8 @@ type Backend interface {
 	// the end is clamped. The second result is the promise, min(length, size-offset):
 	// the body must have exactly that many bytes, and no transparent decompression.
 	// offset equal to the size is an empty body; beyond it is KindInvalidOffset.
-	// The caller closes the body.
+	// The caller closes the body. Where the content is replaced while it is read, a body that does
+	// not go on with the old one fails with KindConflict, and GetContent begins again.
 	Read(ctx context.Context, path string, offset, length int64) (io.ReadCloser, int64, error)
 
 	// Put stores body at path, atomically, creating directories above it where the backend
@@ -57,7 +58,8 @@ type Backend interface {
 	Delete(ctx context.Context, path string) error
 
 	// DeleteTree removes the file or directory at path and all below it
-	// (AbilityDeleteTree). Nothing at path is KindNotFound or nil.
+	// (AbilityDeleteTree). With AbilityParts it does what AbortUploads does, too. Nothing
+	// at path is KindNotFound or nil.
 	DeleteTree(ctx context.Context, path string) error
 
 	// Copy copies the file at source to dest, atomically for readers of dest
@@ -76,7 +78,9 @@ type Backend interface {
 
 	// ListTree returns one page of all files below path, at any depth, with names
 	// relative to path in ascending byte order, beginning after startAfter
-	// (a relative name, or "") (AbilityListTree). Directories are left out.
+	// (a relative name, or "") (AbilityListTree). Directories are left out. startAfter need
+	// not be there. Walk lists several parts of a tree at a time, each with a startAfter of
+	// its own: a backend that would read through what comes before does not declare it.
 	ListTree(ctx context.Context, path, startAfter, cursor string, limit int) (Page, error)
 
 	// Redirect is StorageDriver.RedirectURL (AbilityRedirect).
@@ -143,6 +147,11 @@ func (Unimplemented) CancelUpload(context.Context, string) error { return unsupp
 
 // AbortUploads implements Uploads.
 func (Unimplemented) AbortUploads(context.Context, string) error { return unsupported("AbortUploads") }
+
+// ListUploads implements Uploads.
+func (Unimplemented) ListUploads(context.Context, string, string, int) (Page, error) {
+	return Page{}, unsupported("ListUploads")
+}
 
 // Close implements Backend.
 func (Unimplemented) Close() error { return nil }

@@ -42,11 +42,14 @@ const (
 	// first attempt, for the call it belongs to has not returned. Without it they are
 	// not repeated. Move and CommitUpload never are, nor a Concat onto one of its sources.
 	AbilityIdempotent Ability = 1 << 12
+	// AbilityListUploads: Backend.ListUploads. It is declared beside AbilityParts only.
+	AbilityListUploads Ability = 1 << 13
 )
 
 var abilityNames = []string{
 	"copy", "move", "move-tree", "concat", "parts", "list-tree", "redirect", "delete-tree",
 	"unsorted", "append-committed", "files-under-files", "conditional", "idempotent",
+	"list-uploads",
 }
 
 // Has reports whether all of b are in a.
@@ -69,6 +72,18 @@ type Capabilities struct {
 	Abilities Ability
 	// MaxObject is the most bytes one Put may have; 0 means no limit.
 	MaxObject int64
+	// Keys says under which keys of a bucket the files are, for what reads the bucket by itself, as a content delivery network does;
+	// the zero value is a backend that has none. It stays in the process: neither the guest ABI nor a driver's socket carries it.
+	Keys Keys
+}
+
+// Keys is how a backend of a bucket names its objects: the key of a path is Prefix followed by
+// the path without its first slash.
+type Keys struct {
+	// Bucket is the bucket's name; "" is a backend without.
+	Bucket string
+	// Prefix is "" or ends with "/".
+	Prefix string
 }
 
 // Has reports whether all of a are among the abilities.

@@ -7,8 +7,8 @@ import (
 )
 
 func TestAbilitiesAreFrozen(t *testing.T) {
-	want := "copy,move,move-tree,concat,parts,list-tree,redirect,delete-tree,unsorted,append-committed,files-under-files,conditional,idempotent"
-	all := storagedriver.AbilityIdempotent<<1 - 1
+	want := "copy,move,move-tree,concat,parts,list-tree,redirect,delete-tree,unsorted,append-committed,files-under-files,conditional,idempotent,list-uploads"
+	all := storagedriver.AbilityListUploads<<1 - 1
 	if got := all.String(); got != want {
 		t.Errorf("all abilities are %q, want %q", got, want)
 	}

@@ -47,6 +47,13 @@ type Uploads interface {
 	// AbortUploads ends every unfinished upload to path and to everything below it.
 	// None is nil.
 	AbortUploads(ctx context.Context, path string) error
+
+	// ListUploads returns one page of the unfinished uploads to paths below the directory at
+	// path that List and ListTree show nothing of, whoever began them, in no order
+	// (AbilityListUploads). An entry's Name is the target's, relative to path, its ModTime when the upload was begun, and
+	// its Size 0; a target may occur more than once. A missing directory is an empty page.
+	// AbortUploads of a target ends those that are listed of it.
+	ListUploads(ctx context.Context, path, cursor string, limit int) (Page, error)
 }
 
 // Upload is an open upload.
@@ -90,6 +97,12 @@ type PartLimits struct {
 	Total int64
 	// Digests names what Part.Digests must carry: "sha256", "md5", "crc32c".
 	Digests []string
+
+	// Want and Parallel are no bounds: the bytes of a part and how many parts of an upload are in flight, as the operator
+	// of the backend has set them. What the gate was given (layers.WithPartSize, layers.WithParallel) comes before them, and
+	// they do not cross the ABI.
+	Want     int64
+	Parallel int
 }
 
 // Part is one part of an upload.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/internal/nesting"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -17,21 +18,32 @@ const DefaultBudgetSize = 256 << 20
 
 // Budget bounds the memory of all writers that share it. Each writer is admitted with
 // one buffer, in the order of asking; further buffers it gets only when they are free
-// at once and nobody waits. A Budget may be used concurrently.
+// at once and nobody waits. Who can do without memory gets what writers leave: see
+// [Budget.TrySpare]. A Budget may be used concurrently.
+//
+// A writer that works for a writer above it, behind a store that a guest was granted, draws on a reserve: those of each depth
+// have one, which is as large again as the budget and made when the first of them comes. What reads for a call of its own
+// driver has another (see package nesting). So nobody waits for what is held by those that wait for it: the writer above keeps its
+// buffer while the one below waits for one. They are as large so that a depth admits as many writers, and cuts
+// uploads into the same parts, as any other: an upload may go on at another depth. All in all it is the budget
+// for writers that are called directly, and as much for each depth of granted stores that is in use.
 //
 // Buffers lie outside of Go's heap where the system allows: in it, they would let the collector
 // wait until as much garbage as they have bytes has come together. Those that are free are kept
 // for half a minute.
 type Budget struct {
-	size  int64
-	sem   *semaphore.Weighted
-	inUse atomic.Int64
+	size   int64
+	sem    *semaphore.Weighted
+	inUse  atomic.Int64
+	spares atomic.Int64 // bytes lent by TrySpare
 
 	mu    sync.Mutex
 	free  []*buffer // released, the longest ago first; together with those in use within size
 	spare int64     // bytes of free
 	used  time.Time // when one was last released
 	timer *time.Timer
+
+	reserves map[int]*Budget // by nesting.Reserve, but 0
 }
 
 // keepFree is how long buffers that nobody uses are kept: pushes come in bursts, and memory
@@ -50,11 +62,38 @@ var defaultBudget = sync.OnceValue(func() *Budget { return NewBudget(DefaultBudg
 // its own draws on. It is the bound on memory that an operator relies on, hence one.
 func DefaultBudget() *Budget { return defaultBudget() }
 
-// Size returns the most bytes that may be in use.
+// of returns what a writer under ctx draws on: the budget, or one of its reserves.
+func (b *Budget) of(ctx context.Context) *Budget {
+	n := nesting.Reserve(ctx)
+	if n == 0 {
+		return b
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.reserves[n]
+	if r == nil {
+		if b.reserves == nil {
+			b.reserves = map[int]*Budget{}
+		}
+		r = NewBudget(b.size)
+		b.reserves[n] = r
+	}
+	return r
+}
+
+// Size returns the most bytes that may be in use, without those of reserves.
 func (b *Budget) Size() int64 { return b.size }
 
-// InUse returns how many bytes are in use.
-func (b *Budget) InUse() int64 { return b.inUse.Load() }
+// InUse returns how many bytes are in use, with those of reserves.
+func (b *Budget) InUse() int64 {
+	n := b.inUse.Load()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.reserves {
+		n += r.inUse.Load()
+	}
+	return n
+}
 
 // acquire returns a buffer of size bytes. It waits its turn until ctx ends.
 func (b *Budget) acquire(ctx context.Context, size int64) (*buffer, error) {

@@ -1,9 +1,12 @@
 package chunked
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/berth-dev/storagedriver/internal/nesting"
 )
 
 func mustAcquire(t *testing.T, b *Budget, size int64) *buffer {
@@ -89,4 +92,38 @@ func TestFreeBuffersAreGivenBackInTime(t *testing.T) {
 			t.Errorf("want 1 free buffer, got %d", n)
 		}
 	})
+}
+
+// TestWritersBehindStoresDrawOnReserves has every depth hold all that it may have.
+func TestWritersBehindStoresDrawOnReserves(t *testing.T) {
+	b := NewBudget(minMapped)
+	outer, inner := new(int), new(int)
+	one := nesting.With(t.Context(), outer, "outer", "under", false)
+	contexts := []context.Context{
+		t.Context(), one, nesting.With(t.Context(), outer, "outer", "under", true), nesting.With(one, inner, "inner", "under", false),
+	}
+	var held []*buffer
+	for i, ctx := range contexts {
+		of := b.of(ctx)
+		if of.Size() != b.Size() {
+			t.Errorf("reserve %d: want %d bytes, got %d", i, b.Size(), of.Size())
+		}
+		held = append(held, mustAcquire(t, of, minMapped))
+		if of.tryAcquire(1) != nil {
+			t.Errorf("reserve %d: more than its size can be had", i)
+		}
+	}
+	if want := int64(len(held)) * minMapped; b.InUse() != want {
+		t.Errorf("want %d bytes in use, got %d", want, b.InUse())
+	}
+	for i, ctx := range contexts {
+		b.of(ctx).release(held[i])
+	}
+	if b.InUse() != 0 {
+		t.Errorf("want nothing in use, got %d bytes", b.InUse())
+	}
+	other := nesting.With(t.Context(), new(int), "another", "store", false)
+	if b.of(one) != b.of(other) {
+		t.Error("two drivers of one depth have two reserves")
+	}
 }

@@ -122,6 +122,37 @@ func TestWaitingForTheBudgetHonoursTheContext(t *testing.T) {
 	})
 }
 
+// TestCommittingATailHonoursTheContext has a commit wait for the memory of the tail that it goes on from.
+func TestCommittingATailHonoursTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, o := backends["multiple"](), options()
+		o.Budget = chunked.NewBudget(partSize)
+		before := openWriter(t, m, false, o)
+		write(t, before, unique(5))
+		ok(t, "Close", before.Close())
+		w := openWriter(t, m, true, o)
+		other, err := chunked.Open(t.Context(), m, target+"2", false, o)
+		ok(t, "Open", err)
+		write(t, other, "x")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		committed := make(chan error, 1)
+		go func() { committed <- w.Commit(ctx) }()
+		select {
+		case err = <-committed:
+			wantKind(t, "Commit", err, storagedriver.KindDeadline)
+			ok(t, "Cancel", other.Cancel(t.Context()))
+			ok(t, "Commit", w.Commit(t.Context()))
+		case <-time.After(time.Hour):
+			t.Error("Commit goes on after its context has ended")
+			ok(t, "Cancel", other.Cancel(t.Context()))
+			ok(t, "Commit", <-committed)
+		}
+		wantContent(t, m, unique(5))
+		clean(t, m, o)
+	})
+}
+
 // TestExtraBuffersAreReturned has a writer that had all of the budget give back what it
 // does not fill, so that others are admitted.
 func TestExtraBuffersAreReturned(t *testing.T) {

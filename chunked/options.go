@@ -40,9 +40,10 @@ type Options struct {
 	// Budget bounds the memory; nil is DefaultBudget.
 	Budget *Budget
 	// PartSize is the wanted size of parts in bytes, within the backend's limits and
-	// the budget; 0 is DefaultPartSize.
+	// the budget; 0 is what the backend wants, or DefaultPartSize.
 	PartSize int64
-	// Parallel is how many parts of one writer may be in flight; 0 is DefaultParallel.
+	// Parallel is how many parts of one writer may be in flight; 0 is what the backend wants, or
+	// DefaultParallel.
 	Parallel int
 	// SuspendTimeout bounds what runs detached from the caller's context; 0 is the constant
 	// SuspendTimeout.
@@ -53,14 +54,23 @@ func (o Options) withDefaults() Options {
 	if o.Budget == nil {
 		o.Budget = DefaultBudget()
 	}
-	if o.PartSize <= 0 {
-		o.PartSize = DefaultPartSize
-	}
-	if o.Parallel <= 0 {
-		o.Parallel = DefaultParallel
-	}
 	if o.SuspendTimeout <= 0 {
 		o.SuspendTimeout = SuspendTimeout
+	}
+	return o
+}
+
+// of returns o with the size and the number of parts that a backend with l gets.
+func (o Options) of(l storagedriver.PartLimits) Options {
+	for _, size := range []int64{l.Want, DefaultPartSize} {
+		if o.PartSize <= 0 {
+			o.PartSize = size
+		}
+	}
+	for _, n := range []int{l.Parallel, DefaultParallel} {
+		if o.Parallel <= 0 {
+			o.Parallel = n
+		}
 	}
 	return o
 }

@@ -47,6 +47,8 @@ const (
 )
 
 func newWriter(ctx context.Context, proto protocol, upload storagedriver.Upload, maxObject int64, o Options) (*Writer, error) {
+	o = o.of(upload.Limits)
+	o.Budget = o.Budget.of(ctx)
 	p, err := newPlan(upload.Limits, o.PartSize, o.Budget.Size(), upload)
 	if err != nil {
 		return nil, err
@@ -131,25 +133,33 @@ func (w *Writer) room() error {
 	if w.cur != nil {
 		return nil
 	}
+	if err := w.begin(w.ctx); err != nil {
+		return err
+	}
+	if w.cur.full() {
+		return w.room()
+	}
+	return nil
+}
+
+// begin gets a buffer for the next part, with the tail of the resumed upload in it if that has not been loaded.
+func (w *Writer) begin(ctx context.Context) error {
 	size, err := w.plan.size(w.next)
 	if err != nil {
 		return err
 	}
-	buf, err := w.parts.buffer(w.ctx, size)
+	buf, err := w.parts.buffer(ctx, size)
 	if err != nil {
 		return err
 	}
 	if w.tail != nil {
-		if err := buf.load(w.ctx, w.tail); err != nil {
+		if err := buf.load(ctx, w.tail); err != nil {
 			w.parts.giveBack(buf)
 			return err
 		}
 		w.tail = nil
 	}
 	w.cur = buf
-	if buf.full() {
-		return w.room()
-	}
 	return nil
 }
 
@@ -182,18 +192,18 @@ func (w *Writer) Commit(ctx context.Context) error {
 }
 
 func (w *Writer) commit(ctx context.Context) error {
-	if w.cur != nil {
-		body := lend(w.cur.data, w.cur)
-		defer body.withdraw()
-		return w.commitWith(ctx, body)
+	if w.cur == nil && w.tail != nil {
+		// A backend may open what it is given more than once, which not every tail can be.
+		if err := w.begin(ctx); err != nil {
+			return err
+		}
 	}
-	if w.tail == nil {
+	if w.cur == nil {
 		return w.commitWith(ctx, nil)
 	}
-	if _, err := w.plan.size(w.next); err != nil {
-		return err
-	}
-	return w.commitWith(ctx, w.tail)
+	body := lend(w.cur.data, w.cur)
+	defer body.withdraw()
+	return w.commitWith(ctx, body)
 }
 
 // commitWith commits the parts and last, which may be nil.

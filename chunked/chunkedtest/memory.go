@@ -27,6 +27,8 @@ type Memory struct {
 	Page int
 	// Limits are those of uploads.
 	Limits storagedriver.PartLimits
+	// Now is when an upload is begun; nil is when files are written, a second after 1970 began.
+	Now func() time.Time
 	// Before and After are called with every method's name and path, before and after
 	// its effect; an error they return is the method's.
 	Before, After func(ctx context.Context, op, path string) error
@@ -91,11 +93,14 @@ func (m *Memory) Set(path, content string) {
 	m.set(path, []byte(content))
 }
 
+// written is when every file is.
+var written = time.Unix(1, 0)
+
 func (m *Memory) set(path string, content []byte) {
 	if m.files == nil {
 		m.files = map[string]file{}
 	}
-	m.files[path] = file{content, time.Unix(1, 0)}
+	m.files[path] = file{content, written}
 }
 
 // Breach records one.
@@ -365,6 +370,7 @@ func (m *Memory) DeleteTree(ctx context.Context, path string) error {
 				delete(m.files, p)
 			}
 		}
+		m.endUploads(path)
 		return nil
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"hash/crc32"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 )
@@ -26,12 +28,14 @@ type uploads struct {
 // upload is one that was opened; parts are kept over resumes.
 type upload struct {
 	path  string
+	begun time.Time
 	parts map[int][]byte
 	seen  *suspended // the state it was opened on; another one since is a conflict
 	ended bool
 }
 
 type suspended struct {
+	begun    time.Time
 	parts    map[int][]byte
 	receipts []storagedriver.Receipt
 	tail     []byte
@@ -53,7 +57,7 @@ func (m *Memory) OpenUpload(ctx context.Context, path string, resume bool) (out 
 		if u.byToken == nil {
 			u.byToken, u.suspended, u.inFlight = map[string]*upload{}, map[string]*suspended{}, map[string]int{}
 		}
-		x := &upload{path: path, parts: map[int][]byte{}}
+		x := &upload{path: path, begun: m.now(), parts: map[int][]byte{}}
 		if resume {
 			x.seen = u.suspended[path]
 		}
@@ -68,7 +72,7 @@ func (m *Memory) OpenUpload(ctx context.Context, path string, resume bool) (out 
 			if len(x.seen.tail) > 0 {
 				out.Tail = storagedriver.BytesSource(x.seen.tail)
 			}
-			x.parts = maps.Clone(x.seen.parts)
+			x.begun, x.parts = x.seen.begun, maps.Clone(x.seen.parts)
 		case resume && exists && len(content.data) > 0:
 			if !m.Can.Has(storagedriver.AbilityAppendCommitted) {
 				return storagedriver.NewError(storagedriver.KindUnsupported, "committed content")
@@ -206,7 +210,7 @@ func (m *Memory) SuspendUpload(ctx context.Context, token string, receipts *stor
 		if part := n - n%max(l.Multiple, 1); tail != nil && (n == 0 || !l.Equal && part >= max(l.Min, 1)) {
 			m.breach("SuspendUpload with a tail of %d bytes, which is a part", n)
 		}
-		x.seen = &suspended{parts: maps.Clone(x.parts), receipts: receipts.All(), tail: data}
+		x.seen = &suspended{begun: x.begun, parts: maps.Clone(x.parts), receipts: receipts.All(), tail: data}
 		m.uploads.suspended[x.path] = x.seen
 		return nil
 	})
@@ -270,16 +274,54 @@ func (m *Memory) AbortUploads(ctx context.Context, path string) error {
 	return m.do(ctx, "AbortUploads", path, storagedriver.AbilityParts, func() error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		for p := range m.uploads.suspended {
-			if p == path || storagedriver.IsBelow(p, path) {
-				delete(m.uploads.suspended, p)
-			}
-		}
-		for _, x := range m.uploads.byToken {
-			if x.seen != nil && (x.path == path || storagedriver.IsBelow(x.path, path)) {
-				x.ended = true
-			}
-		}
+		m.endUploads(path)
 		return nil
 	})
+}
+
+// endUploads ends what has been stored of uploads to path and below. m.mu is held.
+func (m *Memory) endUploads(path string) {
+	for p := range m.uploads.suspended {
+		if p == path || storagedriver.IsBelow(p, path) {
+			delete(m.uploads.suspended, p)
+		}
+	}
+	for _, x := range m.uploads.byToken {
+		if (x.seen != nil || len(x.parts) > 0) && (x.path == path || storagedriver.IsBelow(x.path, path)) {
+			x.ended = true
+		}
+	}
+}
+
+func (m *Memory) now() time.Time {
+	if m.Now == nil {
+		return written
+	}
+	return m.Now()
+}
+
+// ListUploads implements storagedriver.Uploads: those that are suspended, and those of which a part is stored.
+func (m *Memory) ListUploads(ctx context.Context, path, cursor string, _ int) (page storagedriver.Page, err error) {
+	err = m.do(ctx, "ListUploads", path, storagedriver.AbilityListUploads, func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		below := map[string]storagedriver.Entry{}
+		add := func(target, key string, begun time.Time) {
+			if storagedriver.IsBelow(target, path) {
+				name := strings.TrimPrefix(target[len(strings.TrimSuffix(path, "/")):], "/")
+				below[name+" "+key] = storagedriver.Entry{Name: name, ModTime: begun}
+			}
+		}
+		for target, s := range m.uploads.suspended {
+			add(target, "suspended", s.begun)
+		}
+		for token, x := range m.uploads.byToken {
+			if !x.ended && x.seen == nil && len(x.parts) > 0 {
+				add(x.path, token, x.begun)
+			}
+		}
+		page = m.page(below, cursor)
+		return nil
+	})
+	return page, err
 }

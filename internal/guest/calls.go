@@ -121,6 +121,14 @@ func (c *Calls) AbortUploads(ctx context.Context, path string) error {
 	return c.simple(ctx, abi.OpUploadAbort, storagedriver.AbilityParts, &abi.PathRequest{Path: path})
 }
 
+// ListUploads implements storagedriver.Uploads.
+func (c *Calls) ListUploads(ctx context.Context, path, cursor string, limit int) (storagedriver.Page, error) {
+	if err := c.Require(abi.OpListUploads, storagedriver.AbilityListUploads); err != nil {
+		return storagedriver.Page{}, err
+	}
+	return c.list(ctx, abi.OpListUploads, &abi.ListRequest{Path: path, Cursor: cursor, Limit: limit})
+}
+
 // EndRequest is the message that ends an upload with its parts and rest, which may be nil.
 func EndRequest(op abi.Op, token string, table *storagedriver.Receipts, rest storagedriver.Source) *abi.UploadEndRequest {
 	request := &abi.UploadEndRequest{Token: token}

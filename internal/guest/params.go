@@ -268,16 +268,20 @@ func (p property) describe() string {
 		text = "a value"
 	}
 	add := func(format string, args ...any) { text += fmt.Sprintf(format, args...) }
-	if p.Minimum != nil {
+	switch {
+	case p.Minimum != nil && p.Maximum != nil:
+		add(" from %v to %v", *p.Minimum, *p.Maximum)
+	case p.Minimum != nil:
 		add(" of at least %v", *p.Minimum)
-	}
-	if p.Maximum != nil {
+	case p.Maximum != nil:
 		add(" of at most %v", *p.Maximum)
 	}
-	if p.MinLength != nil {
+	switch {
+	case p.MinLength != nil && p.MaxLength != nil:
+		add(" of %d to %d characters", *p.MinLength, *p.MaxLength)
+	case p.MinLength != nil:
 		add(" of at least %d characters", *p.MinLength)
-	}
-	if p.MaxLength != nil {
+	case p.MaxLength != nil:
 		add(" of at most %d characters", *p.MaxLength)
 	}
 	if p.Format != "" {

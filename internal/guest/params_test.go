@@ -66,8 +66,8 @@ func TestBadParametersAreNamed(t *testing.T) {
 		parts []string
 	}{
 		{"bogus", 1, []string{`unknown parameter "bogus"`, "chunksize, either, endpoint, mode"}},
-		{"chunksize", "many", []string{`"chunksize" must be an integer of at least 1 of at most 100`}},
-		{"chunksize", 101, []string{`"chunksize" must be an integer`, "at most 100"}},
+		{"chunksize", "many", []string{`"chunksize" must be an integer from 1 to 100`}},
+		{"chunksize", 101, []string{`"chunksize" must be an integer`, "from 1 to 100"}},
 		{"chunksize", 1.5, []string{"an integer"}}, {"chunksize", true, []string{"an integer"}}, {"ratio", "NaN", []string{"a number"}},
 		{"verify", "perhaps", []string{"true or false"}}, {"verify", 1, []string{"true or false"}},
 		{"mode", "odd", []string{`one of "plain", "fancy"`}}, {"tags", 5, []string{"a list"}}, {"tags", []any{1}, []string{"a list"}},

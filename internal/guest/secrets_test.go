@@ -36,6 +36,16 @@ func TestSecretsAreHidden(t *testing.T) {
 	}
 }
 
+func TestMoreSecretsAreHidden(t *testing.T) {
+	h := NewSecrets([]string{"sesame-4711"}).With("p&ss/word", "abc", "first line\nsecond line")
+	if got := h.Hide("sesame-4711, p&ss/word, p%26ss%2Fword, abc, second line"); got != "(secret), (secret), (secret), abc, (secret)" {
+		t.Errorf("got %q", got)
+	}
+	if got := (Secrets{}).With("sesame-4711").Hide("sesame-4711"); got != "(secret)" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestTextsOfTheSchemaAreOneLine(t *testing.T) {
 	p, err := NewParameters(json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{
 "size":{"type":"integer","minimum":5242880,"description":"a\nb\u001b[31m","pattern":"\u001b\\d"},"x\u001b":{}}}`))

@@ -43,6 +43,15 @@ func NewSecrets(list []string) Secrets {
 	return Secrets{list, strings.NewReplacer(pairs...)}
 }
 
+// With hides these texts too, whole, by the line, and as JSON, Go and URLs write them. Very short ones are left.
+func (h Secrets) With(texts ...string) Secrets {
+	list := slices.Clone(h.list)
+	for _, s := range texts {
+		list = appendSecrets(list, s)
+	}
+	return NewSecrets(list)
+}
+
 // Trim returns s, which was cut, without what may be the beginning of a secret at its end.
 func (h Secrets) Trim(s string) string { return h.trim(s, 1) }
 

@@ -5,6 +5,7 @@ import (
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/drivers/filesystem"
 	"github.com/berth-dev/storagedriver/drivers/inmemory"
+	"github.com/berth-dev/storagedriver/drivers/s3"
 	"github.com/berth-dev/storagedriver/factory"
 	"github.com/berth-dev/storagedriver/layers"
 )
@@ -17,11 +18,13 @@ type Driver struct {
 	Open storagedriver.OpenFunc
 }
 
-// Drivers returns every native driver, in ascending order of their names.
+// Drivers returns every native driver, in ascending order of their names, one that has two under both.
 func Drivers() []Driver {
 	return []Driver{
 		{filesystem.Name, filesystem.Open},
 		{inmemory.Name, inmemory.Open},
+		{s3.Name, s3.Open},
+		{s3.AliasName, s3.Open},
 	}
 }
 

@@ -20,6 +20,6 @@ func ExampleRegister() {
 	}
 	fmt.Println(d.Name(), d.Close())
 	// Output:
-	// [filesystem inmemory]
+	// [filesystem inmemory s3 s3aws]
 	// inmemory <nil>
 }

@@ -47,6 +47,9 @@ const (
 	FsyncOff Fsync = "off"
 )
 
+// Values returns the values of Fsync.
+func (Fsync) Values() []string { return []string{string(FsyncFull), string(FsyncOff)} }
+
 // UnmarshalText implements encoding.TextUnmarshaler. YAML reads an off without quotes as false.
 func (f *Fsync) UnmarshalText(text []byte) error {
 	switch string(text) {

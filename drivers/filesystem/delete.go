@@ -32,6 +32,12 @@ func (d *Driver) DeleteTree(ctx context.Context, path string) error {
 		return err
 	}
 	defer d.leave()
+	// Those below path are names in its tree.
+	if path != "/" {
+		if err := d.removeUpload(ctx, uploadDir(path)); err != nil {
+			return classify(err, reading)
+		}
+	}
 	info, err := d.root.Lstat(rel(path))
 	switch {
 	case err != nil:

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -23,6 +24,7 @@ type Body struct {
 	r    io.ReadCloser
 	read int64
 	left int64 // -1 when not known
+	over error // what every Read answers past Config.MaxResponse
 	done bool
 }
 
@@ -33,11 +35,23 @@ func (b *Body) Offset() int64 { return b.read }
 func (b *Body) Left() int64 { return b.left }
 
 // Read reads from the network. When the context ends, or there is no progress for the
-// idle limit, it fails.
+// idle limit, it fails, and past Config.MaxResponse it is KindLimit.
 func (b *Body) Read(p []byte) (int, error) {
+	if b.over != nil {
+		return 0, b.over
+	}
+	limit := b.x.client.cfg.MaxResponse
+	if limit > 0 && int64(len(p)) > limit-b.read {
+		p = p[:limit-b.read+1] // the one byte more tells
+	}
 	b.x.reads.Add(1)
 	n, err := b.r.Read(p)
 	b.x.reads.Add(1)
+	if limit > 0 && int64(n) > limit-b.read {
+		n--
+		b.over = storagedriver.Errorf(storagedriver.KindLimit, "%s answers with more than the %d bytes of the limit on a response", b.x.grant.origin, limit)
+		err = b.over
+	}
 	b.read += int64(n)
 	if b.left > 0 {
 		b.left -= int64(n)
@@ -50,6 +64,14 @@ func (b *Body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// drop ends the exchange of a response that nobody is given.
+func (b *Body) drop(cause error) {
+	b.done = true
+	b.x.cancel(cause) // the connection is not used again
+	_ = b.r.Close()   // cause is the error to tell
+	b.x.end(cause)
+}
+
 func (b *Body) failure(err error) error {
 	if b.ctx.Err() != nil {
 		return b.ctx.Err()
@@ -57,8 +79,12 @@ func (b *Body) failure(err error) error {
 	if cause := context.Cause(b.x.ctx); cause != nil {
 		return cause
 	}
+	var classified *storagedriver.Error
+	if errors.As(err, &classified) { // the guard's, or that of the limit
+		return err
+	}
 	return &storagedriver.Error{Kind: storagedriver.KindUnavailable, Temporary: true,
-		Err: fmt.Errorf("reading from %s: %w", b.x.origin, err)}
+		Err: fmt.Errorf("reading from %s: %w", b.x.grant.origin, b.x.unquoted(err))}
 }
 
 // Close ends the exchange.

@@ -15,7 +15,7 @@ import (
 func Example() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }))
 	defer server.Close()
-	policy, err := egress.NewPolicy([]string{server.URL})
+	policy, err := egress.NewPolicy(egress.Origins(server.URL))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -3,8 +3,13 @@ package egress
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +19,7 @@ import (
 
 // exchange is one request and its response.
 type exchange struct {
-	origin Origin
+	grant  *grant
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	resp   Response // here, and body, so as to be allocated together
@@ -23,8 +28,12 @@ type exchange struct {
 	client  *Client
 	sends   atomic.Uint64 // odd while the other side is waited for, until it answers
 	reads   atomic.Uint64 // 0 until then; odd while more of the response is waited for
+	dials   atomic.Int32  // how often it is being connected for, when nobody waits for a response
+	total   *time.Timer   // nil without a limit
 	ended   func()        // may be nil
+	caller  *caller       // nil: the exchange ends with its caller's context
 	streams bool          // the body is handed to net/http as a sentBody
+	quiet   bool          // errors quote nothing that the server has sent
 
 	// The watcher's, under its lock.
 	prev, next *exchange
@@ -35,6 +44,20 @@ type exchange struct {
 
 	mu   sync.Mutex
 	sent []*sentBody // bodies handed to net/http
+}
+
+// carried is an exchange as its own context, in which the dialer finds it.
+type carried exchange
+
+func (c *carried) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+func (c *carried) Done() <-chan struct{}       { return c.ctx.Done() }
+func (c *carried) Err() error                  { return c.ctx.Err() }
+
+func (c *carried) Value(key any) any {
+	if _, ok := key.(exchangeKey); ok {
+		return (*exchange)(c)
+	}
+	return c.ctx.Value(key)
 }
 
 // answeredBit is in reads and never in sends. With it waiting is reading, whatever is still
@@ -52,10 +75,11 @@ func (x *exchange) limit() time.Duration {
 // isStuck is asked once in every so long and tells whether there was no progress for the limit.
 func (x *exchange) isStuck(every time.Duration) bool {
 	steps := x.reads.Load()
+	connecting := false
 	if steps == 0 {
-		steps = x.sends.Load()
+		steps, connecting = x.sends.Load(), x.dials.Load() > 0
 	}
-	if steps != x.seen || steps%2 == 0 {
+	if steps != x.seen || steps%2 == 0 || connecting {
 		x.seen, x.stuck = steps, 0
 		return false
 	}
@@ -63,10 +87,59 @@ func (x *exchange) isStuck(every time.Duration) bool {
 	return time.Duration(x.stuck) >= (x.limit()+every-1)/every
 }
 
+// late ends what Config.TotalTimeout is too short for.
+func (x *exchange) late() {
+	x.cancel(&storagedriver.Error{Kind: storagedriver.KindDeadline, Temporary: true,
+		Err: fmt.Errorf("the request to %s took longer than %v in all", x.grant.origin, x.client.cfg.TotalTimeout)})
+}
+
+// failure classifies the error of a request.
+func (x *exchange) failure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if cause := context.Cause(x.ctx); cause != nil {
+		return cause
+	}
+	if body := x.bodyError(); body != nil {
+		return body
+	}
+	var classified *storagedriver.Error
+	if errors.As(err, &classified) {
+		return err
+	}
+	by := ""
+	if x.grant.proxy != nil {
+		by = " through the proxy " + x.grant.proxy.String()
+	}
+	var unknown x509.UnknownAuthorityError
+	var wrong *tls.CertificateVerificationError // and stays so
+	temporary, hint := !errors.As(err, &wrong), ""
+	if errors.As(err, &unknown) {
+		hint = " (name who vouches for it under \"tls\" in the origin's rule)"
+	}
+	return &storagedriver.Error{Kind: storagedriver.KindUnavailable, Temporary: temporary, Err: fmt.Errorf("cannot reach %s%s: %w%s", x.grant.origin, by, x.unquoted(err), hint)}
+}
+
+// unquoted is err without what net/http quotes of an answer that it could not understand, where that may hold a secret: a token
+// that nobody knows yet, or a piece of one.
+func (x *exchange) unquoted(err error) error {
+	if text, _, quotes := strings.Cut(err.Error(), `"`); quotes && x.quiet {
+		return errors.New(text + "(what was sent is not shown)")
+	}
+	return err
+}
+
 // end stops the exchange: nothing of it touches the network or the request's body
 // afterwards.
 func (x *exchange) end(cause error) {
 	x.cancel(cause)
+	if x.caller != nil {
+		x.caller.stop()
+	}
+	if x.total != nil {
+		x.total.Stop()
+	}
 	x.client.watcher.remove(x)
 	if x.streams {
 		x.mu.Lock()
@@ -87,15 +160,21 @@ func (x *exchange) end(cause error) {
 // for more of it, so nobody watches its progress.
 const inMemory = bufferSize / 2
 
+// length is what an http.Request has of it.
+func (r *Request) length() int64 {
+	if n := len(r.Data); n > 0 {
+		return int64(n)
+	}
+	return r.Size
+}
+
 // attach gives req the body of r.
 func (x *exchange) attach(req *http.Request, r *Request) error {
-	req.ContentLength = r.Size
 	source := r.Open
 	switch n := len(r.Data); {
 	case n > inMemory:
-		req.ContentLength, source = int64(n), storagedriver.BytesSource(r.Data).Open
+		source = storagedriver.BytesSource(r.Data).Open
 	case n > 0: // of types by which net/http knows that reading them is no waiting
-		req.ContentLength = int64(n)
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Data)), nil }
 		req.Body, _ = req.GetBody() // never fails
 		return nil

@@ -17,6 +17,22 @@ var own = map[string]struct{}{
 	"Trailer": {}, "Upgrade": {}, "Accept-Encoding": {}, "Http2-Settings": {},
 }
 
+// maxResponseHeaders is the most header lines of a response: twice what a Swift object comes with that has all the
+// metadata it may have, which are 90 and some, and room.
+const maxResponseHeaders = 256
+
+// checkResponse is KindLimit when a response has too many headers. Their bytes are net/http's to count.
+func checkResponse(g *grant, h http.Header) error {
+	n := 0
+	for _, values := range h {
+		n += len(values)
+	}
+	if n > maxResponseHeaders {
+		return storagedriver.Errorf(storagedriver.KindLimit, "%s answers with %d headers, more than %d", g.origin, n, maxResponseHeaders)
+	}
+	return nil
+}
+
 // header makes a Header of name, value, name, value, ... A header of the host's is
 // KindDenied, one that could end its line KindInvalidArgument.
 func header(pairs []string) (http.Header, error) {

@@ -21,6 +21,15 @@ func (o Origin) String() string {
 	return o.Scheme + "://" + net.JoinHostPort(o.Host, strconv.Itoa(int(o.Port)))
 }
 
+// host is host:port as URLs have it: the scheme's own port left out, IPv6 in brackets.
+func (o Origin) host() string {
+	h := net.JoinHostPort(o.Host, strconv.Itoa(int(o.Port)))
+	if o.Scheme == "http" && o.Port == 80 || o.Scheme == "https" && o.Port == 443 {
+		return h[:strings.LastIndexByte(h, ':')]
+	}
+	return h
+}
+
 // ParseOrigin parses scheme://host or scheme://host:port. Anything more than that (a
 // path, a user, a query) is KindInvalidArgument: an origin is granted whole.
 func ParseOrigin(s string) (Origin, error) {
@@ -73,38 +82,23 @@ func OriginOf(u *url.URL) (Origin, error) {
 		}
 		o.Port = uint16(n)
 	}
-	if ip := net.ParseIP(o.Host); ip != nil {
+	switch ip := net.ParseIP(o.Host); {
+	case ip != nil:
 		o.Host = ip.String()
-	} else if o.Host == "" || strings.Trim(o.Host, "abcdefghijklmnopqrstuvwxyz0123456789-._") != "" || len(o.Host) > maxHost {
+	case o.Host == "" || strings.Trim(o.Host, "abcdefghijklmnopqrstuvwxyz0123456789-._") != "" || len(o.Host) > maxHost || strings.Contains("."+o.Host+".", ".."):
 		return Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the host %q is neither an address nor a name of ASCII letters, digits, '-', '.' and '_' (write others in punycode, without a zone)", clip(o.Host))
+	case endsInNumber(o.Host):
+		return Origin{}, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the host %q ends in a number and is not an address of four decimal ones, a.b.c.d", clip(o.Host))
 	}
 	return o, nil
 }
 
-// Policy says which origins may be reached. The zero value denies all. It is constant and
-// may be used concurrently.
-type Policy struct {
-	allowed map[Origin]struct{}
-}
-
-// NewPolicy returns the policy that allows the origins.
-func NewPolicy(origins []string) (*Policy, error) {
-	p := &Policy{allowed: make(map[Origin]struct{}, len(origins))}
-	for _, s := range origins {
-		o, err := ParseOrigin(s)
-		if err != nil {
-			return nil, err
-		}
-		p.allowed[o] = struct{}{}
+// endsInNumber is true of what some resolvers take for an address: 127.1, 0x7f.1, 2130706433. No top-level domain
+// is a number.
+func endsInNumber(host string) bool {
+	end := host[strings.LastIndexByte(host, '.')+1:]
+	if hex, ok := strings.CutPrefix(end, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
 	}
-	return p, nil
-}
-
-// Check returns KindDenied, with the origin and what to do, unless o is allowed.
-func (p *Policy) Check(o Origin) error {
-	if _, ok := p.allowed[o]; ok {
-		return nil
-	}
-	return storagedriver.Errorf(storagedriver.KindDenied,
-		"the origin %s is not allowed: allow it with --allow %s, or under \"allow\" in the driver's configuration", o, o)
+	return strings.Trim(end, "0123456789") == ""
 }

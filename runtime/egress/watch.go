@@ -41,6 +41,9 @@ func (w *watcher) add(x *exchange) {
 		x.next.prev = x
 	}
 	w.first, x.watched = x, true
+	if x.held && w.closed {
+		x.cancel(errClientClosed)
+	}
 	if !w.set {
 		w.set = true
 		w.timer = time.AfterFunc(w.every, w.tick)
@@ -90,7 +93,7 @@ func (w *watcher) tick() {
 	w.mu.Unlock()
 	for _, x := range stuck {
 		x.cancel(&storagedriver.Error{Kind: storagedriver.KindUnavailable, Temporary: true,
-			Err: fmt.Errorf("%s made no progress for %v", x.origin, x.limit())})
+			Err: fmt.Errorf("%s made no progress for %v", x.grant.origin, x.limit())})
 	}
 }
 

@@ -53,7 +53,7 @@ func TestTheWaitForAResponseHasItsOwnLimit(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	defer s.Close()
 	defer close(release)
-	p, err := NewPolicy([]string{s.URL})
+	p, err := NewPolicy(Origins(s.URL))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,2 @@
+// Package suite is the conformance test of signers.
+package suite

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
@@ -28,12 +29,24 @@ func (d *driver) Read(ctx context.Context, path string, offset, length int64) (i
 	switch {
 	case length >= 0 && reply.Len > length:
 		return nil, 0, in.fault(abi.OpRead, fmt.Errorf("it promises %d bytes, asked for %d", reply.Len, length))
-	case reply.Body != 0 && len(reply.Data) > 0:
+	case reply.Body != 0 && len(reply.Data) > 0 && len(reply.Stream) == 0:
 		return nil, 0, in.fault(abi.OpRead, fmt.Errorf("it answers with a body and with data"))
+	case len(reply.Stream) > 0:
+		s, err := in.stream(ctx, path, &reply)
+		if err != nil {
+			return nil, 0, err
+		}
+		return s, reply.Len, nil
 	case reply.Len == 0:
 		return io.NopCloser(bytes.NewReader(nil)), 0, nil
+	case reply.Body == 0 && len(reply.Version) > 0:
+		r, err := in.inPieces(ctx, path, offset, &reply)
+		if err != nil {
+			return nil, 0, err
+		}
+		return r, reply.Len, nil
 	case reply.Body == 0 && int64(len(reply.Data)) != reply.Len:
-		return nil, 0, in.fault(abi.OpRead, fmt.Errorf("it promises %d bytes and answers with %d", reply.Len, len(reply.Data)))
+		return nil, 0, in.fault(abi.OpRead, fmt.Errorf("it promises %d bytes and answers with %d, and with no version for more to be asked of", reply.Len, len(reply.Data)))
 	case reply.Body == 0:
 		return io.NopCloser(bytes.NewReader(reply.Data)), reply.Len, nil
 	}
@@ -49,7 +62,7 @@ func (d *driver) Read(ctx context.Context, path string, offset, length int64) (i
 }
 
 // takeBody takes a body that a reply names out of the call.
-func (in *instance) takeBody(op abi.Op, h abi.Handle) (*body, error) {
+func (in *instance) takeBody(op abi.Op, h abi.Handle) (body, error) {
 	s, err := in.table.want(h, kindBody)
 	if err != nil {
 		return nil, in.fault(op, fmt.Errorf("its reply: %w", err))
@@ -68,8 +81,8 @@ func (in *instance) lend(src storagedriver.Source) (h abi.Handle, size int64, er
 	if src == nil {
 		return 0, 0, nil
 	}
-	in.ctx = in.d.pool.feed(in.ctx)
-	h, err = in.table.add(slot{kind: kindSource, source: &source{src: src, ctx: in.ctx}})
+	// Opening it, and nothing else that the call does, feeds the call.
+	h, err = in.table.add(slot{kind: kindSource, source: &source{src: fedSource{src, &in.d.pool}, ctx: in.ctx}})
 	return h, src.Size(), err
 }
 
@@ -89,14 +102,26 @@ func (d *driver) Put(ctx context.Context, path string, body storagedriver.Source
 }
 
 // Redirect implements storagedriver.Backend. A URL of an origin that is not allowed is
-// KindDenied.
+// KindDenied, unless the call has it of a granted store.
 func (d *driver) Redirect(ctx context.Context, path string, options storagedriver.RedirectOptions) (string, error) {
-	url, err := d.Calls.Redirect(ctx, path, options)
-	if err != nil || url == "" {
+	if err := d.Require(abi.OpRedirect, storagedriver.AbilityRedirect); err != nil {
 		return "", err
 	}
-	if err := d.client.CheckURL(url); err != nil {
+	in, err := d.acquire(ctx)
+	if err != nil {
 		return "", err
 	}
-	return url, nil
+	defer d.release(in)
+	request := &abi.RedirectRequest{Path: path, Method: options.Method, Remote: options.RemoteAddr, Forwarded: options.ForwardedFor}
+	var reply abi.RedirectReply
+	if err := in.call(abi.OpRedirect, request, &reply); err != nil || reply.URL == "" {
+		return "", err
+	}
+	if slices.Contains(in.redirects, reply.URL) {
+		return reply.URL, nil
+	}
+	if err := d.client.CheckURL(reply.URL); err != nil {
+		return "", err
+	}
+	return reply.URL, nil
 }

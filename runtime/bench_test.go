@@ -15,6 +15,7 @@ import (
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 )
 
 // BenchmarkDispatch is one message of 200 bytes to the guest and its reply.
@@ -36,7 +37,7 @@ func BenchmarkDispatch(b *testing.B) {
 // BenchmarkInstantiate is a new instance up to its first reply.
 func BenchmarkInstantiate(b *testing.B) {
 	s := newStore(b)
-	m := load(b, runtime.Config{Allow: []string{s.URL}})
+	m := load(b, runtime.Config{Allow: egress.Origins(s.URL)})
 	for b.Loop() {
 		d, err := m.Open(b.Context(), map[string]any{"endpoint": s.URL})
 		if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/berth-dev/storagedriver/runtime/egress"
 )
 
-// body is a response's body, counted against Config.MaxOpenBodies until it is closed.
-type body struct {
+// httpBody is a response's body, counted against Config.MaxOpenBodies until it is closed.
+type httpBody struct {
 	*egress.Body
 	d      *driver
 	status int
@@ -27,18 +27,32 @@ type body struct {
 }
 
 // newBody takes over the body of resp, whatever comes of it.
-func (d *driver) newBody(resp *egress.Response) (*body, error) {
-	b := &body{Body: resp.Body, d: d, status: resp.Status, begin: bodyBegin(resp)}
+func (d *driver) newBody(resp *egress.Response) (*httpBody, error) {
+	b := &httpBody{Body: resp.Body, d: d, status: resp.Status, begin: bodyBegin(resp)}
 	if b.begin < 0 && b.status == http.StatusPartialContent {
 		b.ranged = fmt.Sprintf("Content-Range %q, type %q, %d bytes", guest.Clip(resp.Header.Get("Content-Range"), 80), guest.Clip(resp.Header.Get("Content-Type"), 80), resp.Length)
 	}
-	d.m.bodies.Add(1)
-	if d.bodies.Add(1) > int64(d.m.cfg.MaxOpenBodies) {
-		_ = b.Close() // the limit is the error to tell
-		return nil, &storagedriver.Error{Kind: storagedriver.KindLimit, Temporary: true,
-			Err: storagedriver.Errorf(storagedriver.KindLimit, "more than %d response bodies open in driver %s", d.m.cfg.MaxOpenBodies, d.Name()).Err}
+	if err := d.openBody(); err != nil {
+		_ = resp.Body.Close() // the limit is the error to tell
+		return nil, err
 	}
 	return b, nil
+}
+
+// openBody counts a body against Config.MaxOpenBodies until closeBody is called.
+func (d *driver) openBody() error {
+	d.m.bodies.Add(1)
+	if d.bodies.Add(1) <= int64(d.m.cfg.MaxOpenBodies) {
+		return nil
+	}
+	d.closeBody()
+	return &storagedriver.Error{Kind: storagedriver.KindLimit, Temporary: true,
+		Err: storagedriver.Errorf(storagedriver.KindLimit, "more than %d response bodies open in driver %s", d.m.cfg.MaxOpenBodies, d.Name()).Err}
+}
+
+func (d *driver) closeBody() {
+	d.bodies.Add(-1)
+	d.m.bodies.Add(-1)
 }
 
 // bodyBegin tells the position from which a response has the object; -1 when it does not
@@ -63,17 +77,16 @@ func bodyBegin(resp *egress.Response) int64 {
 }
 
 // Close may be called more than once and from any goroutine.
-func (b *body) Close() error {
+func (b *httpBody) Close() error {
 	if b.closed.Swap(true) {
 		return nil
 	}
-	b.d.bodies.Add(-1)
-	b.d.m.bodies.Add(-1)
+	b.d.closeBody()
 	return b.Body.Close()
 }
 
 // checkRead holds a body that answers a read against what was asked.
-func (b *body) checkRead(off, length int64) error {
+func (b *httpBody) checkRead(off, length int64) error {
 	switch at := b.begin + b.Offset(); {
 	case b.status != http.StatusOK && b.status != http.StatusPartialContent:
 		return storagedriver.Errorf(storagedriver.KindCorrupt, "the guest answered a read with the body of a response of status %d", b.status)
@@ -87,9 +100,16 @@ func (b *body) checkRead(off, length int64) error {
 	return nil
 }
 
+func (b *httpBody) checkTail(length int64) error {
+	if left := b.Left(); left >= 0 && left < length || b.status/100 != 2 {
+		return storagedriver.Errorf(storagedriver.KindCorrupt, "the tail is a response of status %d with %d bytes left, the guest promised %d", b.status, left, length)
+	}
+	return nil
+}
+
 // reader is what a caller of Read gets: exactly left bytes of a body.
 type reader struct {
-	b    *body
+	b    body
 	want int64
 	left int64
 	err  error // what every further Read answers
@@ -160,13 +180,13 @@ func (r *reader) Close() error {
 // onceSource is a Source over a body, which can be opened once. Nobody opening it within
 // the limit closes it.
 type onceSource struct {
-	b       *body
+	b       body
 	size    int64
 	expires *time.Timer
 	taken   atomic.Bool
 }
 
-func newOnceSource(b *body, size int64, limit time.Duration) *onceSource {
+func newOnceSource(b body, size int64, limit time.Duration) *onceSource {
 	s := &onceSource{b: b, size: size}
 	s.expires = time.AfterFunc(limit, func() {
 		if !s.taken.Swap(true) {

@@ -16,11 +16,17 @@ type driver struct {
 	guest.Calls
 	m       *Module
 	params  []byte // a JSON object
-	secrets guest.Secrets
+	secrets *hiding
 	client  *egress.Client
 	pool    pool
+	streams *streamLane
+	stores  *stores
 	lines   guest.Lines
 	bodies  atomic.Int64
+
+	recorded recorded
+	codecs   atomic.Int64 // compressions and decompressions open
+	metrics  metrics
 }
 
 var _ storagedriver.Backend = (*driver)(nil)
@@ -32,14 +38,16 @@ func (m *Module) Open(ctx context.Context, parameters map[string]any) (storagedr
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{m: m, Calls: guest.Calls{Driver: m.manifest.Name}, params: values.JSON, secrets: values.Secrets}
+	d := &driver{m: m, Calls: guest.Calls{Driver: m.manifest.Name}, params: values.JSON, secrets: m.hiding(values.Secrets)}
+	d.recorded.secrets = secretValues(values)
 	d.Do = d.do
 	cfg := m.cfg
 	d.client = egress.NewClient(egress.Config{
 		Policy: m.policy, ConnectTimeout: cfg.ConnectTimeout, FirstByteTimeout: cfg.FirstByteTimeout, IdleTimeout: cfg.IdleTimeout,
-		MaxIdleConns: cfg.MaxInstances, DialContext: cfg.DialContext,
+		MaxIdleConns: cfg.MaxInstances, DialContext: cfg.DialContext, Resolver: cfg.Resolver,
+		MaxRequests: cfg.MaxRequests, MaxResponse: cfg.MaxResponse, TotalTimeout: cfg.TotalTimeout,
 	})
-	d.pool = pool{maxIdle: cfg.MaxIdleInstances, idleFor: cfg.IdleInstanceTime}
+	d.pool = pool{maxIdle: cfg.MaxIdleInstances, idleFor: cfg.IdleInstanceTime, returned: m.returned}
 	n := cfg.MaxInstances
 	if m.manifest.Instances == 1 {
 		n, d.pool.idleFor = 1, 0 // its state lives as long as it does
@@ -49,8 +57,11 @@ func (m *Module) Open(ctx context.Context, parameters map[string]any) (storagedr
 		d.pool.nested = make(chan struct{}, max(1, n/8))
 	}
 
+	d.stores = newStores(d, cfg.Stores)
 	first, reply, err := d.open(ctx)
 	if err != nil {
+		_ = d.stores.close() // nothing has begun
+		d.client.BreakOff()
 		d.client.Close()
 		return nil, err
 	}
@@ -60,12 +71,13 @@ func (m *Module) Open(ctx context.Context, parameters map[string]any) (storagedr
 		in, _, err := d.open(ctx)
 		return in, err
 	}
+	d.streams = d.newStreamLane()
 	first.lane = d.pool.slots
 	first.lane <- struct{}{}
 	d.pool.busy = 1
 	d.pool.put(first)
 	if !m.opened(d) {
-		_ = d.Close() // never fails
+		_ = d.Close() // nothing has begun
 		return nil, errClosedModule
 	}
 	return d, nil
@@ -90,16 +102,24 @@ func (d *driver) open(ctx context.Context) (*instance, *abi.OpenReply, error) {
 
 func (d *driver) count(op abi.Op) { d.m.dispatches[op].Add(1) }
 
-// Close implements storagedriver.Backend. Readers still open fail.
+// Close implements storagedriver.Backend. Readers still open fail, as do calls of granted stores, which it waits for, as it does for requests that go on
+// without their calls, for some seconds. Its
+// error is that of an unfinished upload to one of them that could not be suspended.
 func (d *driver) Close() error {
+	d.streams.end()
 	d.pool.close()
+	err := d.stores.close() // uploads that are transformed have the rest of their pieces transformed
+	d.streams.close()
 	d.client.Close()
 	d.m.forget(d)
-	return nil
+	return err
 }
 
 // acquire returns an instance for one operation, which release ends.
 func (d *driver) acquire(ctx context.Context) (*instance, error) {
+	if err := d.reachedOnce(ctx); err != nil {
+		return nil, err
+	}
 	in, err := d.pool.get(ctx)
 	if err != nil {
 		return nil, err

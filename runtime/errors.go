@@ -19,11 +19,13 @@ type GuestError struct {
 	Reason string
 	// Stderr is the end of what the guest wrote to its standard error.
 	Stderr string
-	// Stack is the guest's stack, a function a line, innermost first; "" without a trap.
+	// Stack is the guest's stack, a function a line, innermost first; "" without a trap. Where host calls are transcribed (Config.Record) and the module has
+	// debug information, the lines of source are below each function: "  at FILE:LINE".
 	Stack string
 
-	words string
-	err   error
+	functions string // Stack without lines of source, which not every host of the module names
+	words     string
+	err       error
 }
 
 // Error returns one line: the reason, and the last line that the guest wrote.
@@ -45,21 +47,28 @@ func (in *instance) guestFailure(op abi.Op, err error) error {
 	var trap *engine.Trap
 	if errors.As(err, &trap) {
 		g.Reason = in.d.secrets.Clean(trap.Reason, 512)
-		g.Stack = in.d.secrets.CleanLines(trap.Stack, abi.MaxText)
+		g.functions = in.d.secrets.CleanLines(trap.Stack, abi.MaxText)
+		if g.Stack = g.functions; trap.Sources != "" {
+			g.Stack = in.d.secrets.CleanLines(trap.Sources, abi.MaxText)
+		}
 		g.err = nil // what the engine says holds the guest's text unescaped
 		var host *storagedriver.Error
 		if errors.As(trap.Err, &host) {
 			g.err = host
 		}
 	}
-	return &storagedriver.Error{Kind: storagedriver.KindGuest, Err: g}
+	failure := &storagedriver.Error{Kind: storagedriver.KindGuest, Err: g}
+	in.rec.failed(op, failure)
+	return failure
 }
 
 // replyError makes an error of a guest's error reply.
-func (in *instance) replyError(e *abi.Error) error {
+func (in *instance) replyError(op abi.Op, e *abi.Error) error {
 	text := in.d.secrets.Clean(e.Message, abi.MaxText)
 	if storagedriver.Kind(e.Kind) == storagedriver.KindDenied && in.denied != "" {
 		text = in.denied // says what to do, whatever the guest made of it
 	}
-	return guest.ErrorOf(e, text)
+	err := guest.ErrorOf(e, text)
+	in.rec.failed(op, err)
+	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 	"github.com/berth-dev/storagedriver/testsuites/guestbuild"
 	"golang.org/x/net/webdav"
 )
@@ -22,7 +23,7 @@ func ExampleLoad() {
 		return
 	}
 
-	module, err := runtime.Load(ctx, file, runtime.Config{Allow: []string{server.URL}})
+	module, err := runtime.Load(ctx, file, runtime.Config{Allow: egress.Origins(server.URL)})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -56,6 +56,9 @@ func (s *forms) decode(request []byte) (*form, error) {
 	if len(f.Data) > 0 && len(f.Body) > 0 {
 		return nil, storagedriver.NewError(storagedriver.KindInvalidArgument, "http: both data and body")
 	}
+	if f.Outlast && len(f.Body) > 0 {
+		return nil, storagedriver.NewError(storagedriver.KindInvalidArgument, "http: outlast with a body of handles, which end with the call")
+	}
 	if err := checkAnswer(f.Max, f.Want); err != nil {
 		return nil, err
 	}

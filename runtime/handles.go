@@ -16,18 +16,42 @@ const (
 	kindBody
 	kindSink
 	kindReceipts
+	kindKey
 )
 
-var handleNames = [...]string{"nothing", "a source", "a body", "a sink", "receipts"}
+var handleNames = [...]string{"nothing", "a source", "a body", "a sink", "receipts", "a key"}
 
-// slot is what a handle names. One of the pointers is set, as kind says.
+// slot is what a handle names. One of the others is set, as kind says.
 type slot struct {
 	generation uint32
 	kind       handleKind
 	source     *source
-	body       *body
-	sink       *sink
+	body       body
+	sink       sink
 	receipts   *receipts
+	key        *key
+}
+
+// body is bytes that a guest may read, splice, name in a request, or answer with.
+type body interface {
+	io.ReadCloser
+	// Left is how many bytes are still to come, -1 when that is not known.
+	Left() int64
+	// Hold lets the body outlive the call that it was made in: from then on it ends when it is closed, or
+	// the driver is.
+	Hold() error
+	// checkRead and checkTail hold the body against what a guest answers with it: length bytes, in
+	// checkRead from off in the object.
+	checkRead(off, length int64) error
+	checkTail(length int64) error
+}
+
+// sink is what a guest may write to. Each kind of it is finished in its own way.
+type sink interface {
+	// write takes all of p, which is not kept.
+	write(p []byte) error
+	// abort ends it so that nothing of it takes effect, and waits until nothing of it runs.
+	abort()
 }
 
 // handles is the table of one instance. It outlives calls, so that generations do and a

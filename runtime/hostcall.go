@@ -2,12 +2,18 @@ package runtime
 
 import (
 	"context"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
 	"github.com/berth-dev/storagedriver/internal/guest"
 	"github.com/berth-dev/storagedriver/runtime/engine"
 )
+
+// hostFunctions are what guests may import.
+func hostFunctions() []engine.HostFunc {
+	return append(berthFunctions(), wasiFunctions(time.Now())...)
+}
 
 // berthFunctions are the functions of module "berth".
 func berthFunctions() []engine.HostFunc {
@@ -38,7 +44,8 @@ func view(mem engine.Memory, ptr, n uint64) []byte {
 }
 
 // failed is the result of a host function that returns err.
-func failed(err error) uint64 {
+func (in *instance) failed(err error) uint64 {
+	in.note(err)
 	return uint64(abi.Failure(abi.Kind(storagedriver.KindOf(err))))
 }
 
@@ -89,10 +96,15 @@ func (in *instance) runHostOp(op abi.HostOp, request []byte) {
 		}
 	}
 	if err != nil {
-		if storagedriver.KindOf(err) == storagedriver.KindDenied {
-			in.denied = guest.WireError(err).Message
-		}
+		in.note(err)
 		in.reply, _ = abi.Append(in.reply[:0], guest.WireError(err)) // a kind and at most MaxText fit
+	}
+}
+
+// note keeps what policy refused the call, for who reads of the call's failure.
+func (in *instance) note(err error) {
+	if storagedriver.KindOf(err) == storagedriver.KindDenied {
+		in.denied = guest.WireError(err).Message
 	}
 }
 
@@ -103,6 +115,8 @@ func (in *instance) hostOp(op abi.HostOp, request []byte) (abi.Message, error) {
 	switch op {
 	case abi.HostHTTP:
 		return in.http(request)
+	case abi.HostHTTPAll:
+		return in.httpAll(request)
 	case abi.HostHTTPBegin:
 		return in.httpBegin(request)
 	case abi.HostHTTPFinish:
@@ -111,6 +125,13 @@ func (in *instance) hostOp(op abi.HostOp, request []byte) (abi.Message, error) {
 		return in.receiptsGet(request)
 	case abi.HostReceiptsSet:
 		return in.receiptsSet(request)
+	case abi.HostPresign, abi.HostHMAC:
+		return in.signing(op, request)
+	case abi.HostSecret, abi.HostHash, abi.HostHashBegin, abi.HostHashFinish, abi.HostCompress, abi.HostTimeFormat, abi.HostTimeParse, abi.HostMetric:
+		return in.service(op, request)
+	case abi.HostStoreInfo, abi.HostStoreStat, abi.HostStoreList, abi.HostStoreRead, abi.HostStorePut, abi.HostStoreBegin, abi.HostStoreFinish,
+		abi.HostStoreDelete, abi.HostStoreDeleteTree, abi.HostStoreMove, abi.HostStoreRedirect, abi.HostStoreAbort:
+		return in.store(op, request)
 	}
 	return nil, storagedriver.Errorf(storagedriver.KindUnsupported, "host operation %d", uint32(op))
 }

@@ -17,7 +17,17 @@ func (in *instance) http(request []byte) (abi.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := egress.Request{Method: m.Method, URL: m.URL, Headers: m.Headers, Data: m.Data, Checked: m.checked}
+	r := egress.Request{Method: m.Method, URL: m.URL, Headers: m.Headers, Data: m.Data, Checked: m.checked, Credential: m.Credential, SHA256: m.SHA256, Outlasts: m.Outlast}
+	if r.Keyed, err = in.keyed(m.URL, m.Keyed); err != nil {
+		return nil, err
+	}
+	ctx := in.ctx
+	if in.sinking() {
+		if len(m.Body) > 0 {
+			return nil, storagedriver.NewError(storagedriver.KindLimit, "http: a request with a body of handles while the sink of another is open: finish or close that first")
+		}
+		ctx = egress.Feeding(ctx)
+	}
 	var parts *sequence
 	if len(m.Body) > 0 {
 		if parts, err = in.sequence(m.Body); err != nil {
@@ -25,7 +35,7 @@ func (in *instance) http(request []byte) (abi.Message, error) {
 		}
 		r.Size, r.Once, r.Open = parts.size, parts.once, parts.open
 	}
-	resp, err := in.d.client.Do(in.ctx, &r)
+	resp, err := in.d.client.Do(ctx, &r)
 	if m.checked == nil {
 		in.forms.keep(m, r.Checked, request)
 	}
@@ -36,6 +46,16 @@ func (in *instance) http(request []byte) (abi.Message, error) {
 		return nil, err
 	}
 	return in.answerHTTP(resp, m.Max, m.want, m.All)
+}
+
+// sinking reports whether the call writes a request's body: then it must not wait for turns that only the ends of such give back.
+func (in *instance) sinking() bool {
+	for i := range in.table.slots {
+		if _, is := in.table.slots[i].sink.(*httpSink); is {
+			return true
+		}
+	}
+	return false
 }
 
 func checkAnswer(limit int64, want []string) error {
@@ -102,7 +122,7 @@ func allHeaders(list []string, resp *egress.Response) []string {
 // has taken over.
 type part struct {
 	src  storagedriver.Source
-	body *body
+	body body
 	size int64 // -1 when not known
 }
 

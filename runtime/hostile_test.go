@@ -14,6 +14,7 @@ import (
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 )
 
 func TestGuestsThatBreakAreReplaced(t *testing.T) {
@@ -155,7 +156,7 @@ func TestOpenBodiesAreLimited(t *testing.T) {
 }
 
 func TestRequestsAreHeldToThePolicy(t *testing.T) {
-	d, s, _ := open(t, runtime.Config{Allow: []string{"http://127.0.0.1:1"}}, nil)
+	d, s, _ := open(t, runtime.Config{Allow: egress.Origins("http://127.0.0.1:1")}, nil)
 	s.set("/big", unique(10))
 	_, err := d.Stat(t.Context(), "/hostile/escape")
 	wantKind(t, err, storagedriver.KindDenied, "http://169.254.169.254:80", "--allow http://169.254.169.254:80")
@@ -282,7 +283,7 @@ func TestABodyWithoutProgressIsGivenUp(t *testing.T) {
 
 func TestReadersFailWhenTheDriverIsClosed(t *testing.T) {
 	s := newStore(t)
-	m := load(t, runtime.Config{Allow: []string{s.URL}})
+	m := load(t, runtime.Config{Allow: egress.Origins(s.URL)})
 	d, err := m.Open(t.Context(), map[string]any{"endpoint": s.URL})
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func hostRead(ctx context.Context, mem engine.Memory, stack []uint64) {
 	}
 	n, err := in.read(abi.Handle(stack[0]), p)
 	if err != nil {
-		stack[0] = failed(err)
+		stack[0] = in.failed(err)
 		return
 	}
 	stack[0] = uint64(n)
@@ -77,13 +77,13 @@ func hostWrite(ctx context.Context, mem engine.Memory, stack []uint64) {
 		err = s.write(p)
 	}
 	if err != nil {
-		stack[0] = failed(err)
+		stack[0] = in.failed(err)
 		return
 	}
 	stack[0] = uint64(len(p))
 }
 
-func (in *instance) sink(h abi.Handle) (*sink, error) {
+func (in *instance) sink(h abi.Handle) (sink, error) {
 	if err := in.ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func hostSplice(ctx context.Context, _ engine.Memory, stack []uint64) {
 	}
 	n, err := in.splice(abi.Handle(stack[0]), abi.Handle(stack[1]), int64(stack[2]))
 	if err != nil {
-		stack[0] = failed(err)
+		stack[0] = in.failed(err)
 		return
 	}
 	stack[0] = uint64(n)
@@ -158,7 +158,7 @@ func hostClose(ctx context.Context, _ engine.Memory, stack []uint64) {
 	}
 	s, err := in.table.get(h)
 	if err != nil {
-		stack[0] = failed(err)
+		stack[0] = in.failed(err)
 		return
 	}
 	s.close()

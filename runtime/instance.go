@@ -34,10 +34,14 @@ type instance struct {
 	answer  abi.HTTPReply
 	denied  string // why policy last refused the call something
 
+	redirects []string // URLs that granted stores have redirected the call to
+
 	stderr     tail
 	describing bool // nothing but clock, random and log
 	broken     bool // never to be used again
 	idleSince  time.Time
+	rec        *recording    // nil: it is not recorded
+	replay     *replayed     // nil but in Replay
 	lane       chan struct{} // of the pool, whose slot the call has
 }
 
@@ -73,12 +77,13 @@ func (d *driver) newInstance(ctx context.Context, describing bool) (*instance, e
 	if err := d.m.enter(); err != nil {
 		return nil, err
 	}
-	in := &instance{d: d, describing: describing}
+	in := &instance{d: d, describing: describing, rec: d.record(describing)}
 	in.begin(ctx)
 	defer in.end()
-	wasm, err := d.m.compiled.Instantiate(&in.cc)
+	wasm, err := in.instantiate()
 	if err != nil {
 		d.m.leave()
+		defer in.rec.ends()
 		switch {
 		case storagedriver.KindOf(err) == storagedriver.KindLimit:
 			return nil, err
@@ -111,6 +116,7 @@ func (in *instance) close() {
 
 // begin makes ctx that of the operation.
 func (in *instance) begin(ctx context.Context) {
+	in.rec.begins()
 	in.ctx = ctx
 	in.cc = callContext{Context: ctx, in: in}
 	in.stderr.b = in.stderr.b[:0] // what an earlier call wrote explains nothing of this one
@@ -119,7 +125,7 @@ func (in *instance) begin(ctx context.Context) {
 // end closes what the operation left open.
 func (in *instance) end() {
 	in.table.closeAll()
-	in.ctx, in.waiting, in.denied = nil, false, ""
+	in.ctx, in.waiting, in.denied, in.redirects = nil, false, "", nil
 	in.cc = callContext{Context: context.Background(), in: in}
 	for _, b := range []*[]byte{&in.message, &in.reply, &in.inline, &in.answer.Data} {
 		if cap(*b) > keptBuffer {
@@ -155,6 +161,11 @@ func (in *instance) run(op abi.Op, reply abi.Message) error {
 	if err := in.dispatch.Call(&in.cc, in.stack[:]); err != nil {
 		return in.fault(op, err)
 	}
+	return in.judge(op, reply)
+}
+
+// judge takes what dispatch has answered.
+func (in *instance) judge(op abi.Op, reply abi.Message) error {
 	ptr, n := uint32(in.stack[0]>>32), uint32(in.stack[0])
 	if n > abi.MaxMessage {
 		return in.fault(op, fmt.Errorf("a reply of %d bytes, more than %d", n, abi.MaxMessage))
@@ -168,7 +179,7 @@ func (in *instance) run(op abi.Op, reply abi.Message) error {
 		return in.fault(op, err)
 	}
 	if failure != nil {
-		return in.replyError(failure)
+		return in.replyError(op, failure)
 	}
 	return nil
 }

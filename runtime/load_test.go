@@ -17,6 +17,7 @@ import (
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 	"github.com/berth-dev/storagedriver/runtime/internal/wasmbuild"
 )
 
@@ -172,7 +173,7 @@ func TestFilesThatAreMissing(t *testing.T) {
 
 func TestConfigurationsThatAreNone(t *testing.T) {
 	wasm := still{version: abi.Version, reply: described(`{"name":"still"}`)}.build()
-	for _, cfg := range []runtime.Config{{Allow: []string{"127.0.0.1:80"}}, {MemoryLimit: 1}, {MemoryLimit: 1 << 40}, {MaxInstances: -1}, {IdleTimeout: -1}} {
+	for _, cfg := range []runtime.Config{{Allow: egress.Origins("127.0.0.1:80")}, {MemoryLimit: 1}, {MemoryLimit: 1 << 40}, {MaxInstances: -1}, {IdleTimeout: -1}} {
 		_, err := runtime.Compile(t.Context(), "still.wasm", wasm, cfg)
 		wantKind(t, err, storagedriver.KindInvalidArgument)
 	}
@@ -191,7 +192,7 @@ func TestConfigurationsThatAreNone(t *testing.T) {
 
 func TestOpeningThatFails(t *testing.T) {
 	s := newStore(t)
-	m := load(t, runtime.Config{Allow: []string{s.URL}})
+	m := load(t, runtime.Config{Allow: egress.Origins(s.URL)})
 	for name, c := range map[string]struct {
 		params map[string]any
 		kind   storagedriver.Kind
@@ -199,7 +200,7 @@ func TestOpeningThatFails(t *testing.T) {
 	}{
 		"unknown": {map[string]any{"endpoint": s.URL, "colour": "red"}, storagedriver.KindInvalidArgument, []string{`"colour"`, "allowed: chunksize, endpoint"}},
 		"missing": {nil, storagedriver.KindInvalidArgument, []string{`"endpoint"`}},
-		"bad":     {map[string]any{"endpoint": s.URL, "chunksize": "1000"}, storagedriver.KindInvalidArgument, []string{`"chunksize"`, "at most 100"}},
+		"bad":     {map[string]any{"endpoint": s.URL, "chunksize": "1000"}, storagedriver.KindInvalidArgument, []string{`"chunksize"`, "from 1 to 100"}},
 		"refused": {map[string]any{"endpoint": s.URL, "openfails": "no", "password": "geheim-geheim"}, storagedriver.KindPermission, []string{"no (secret)"}},
 	} {
 		_, err := m.Open(t.Context(), c.params)
@@ -360,9 +361,9 @@ func FuzzReply(f *testing.F) {
 		f.Add([]byte(s), uint64(0))
 	}
 	f.Add([]byte{}, uint64(0xffff0000<<32|4096))
-	open := described(`{"name":"still","abilities":["copy","move","concat","parts","list-tree","redirect","delete-tree"]}`)
+	open := described(`{"name":"still","abilities":["copy","move","concat","parts","list-tree","redirect","delete-tree","list-uploads"]}`)
 	open[0]++ // it answers open as well
-	open = append(open, "\xa4caps\xcd\x0f\xff"...)
+	open = append(open, "\xa4caps\xcd\x3f\xff"...)
 	f.Fuzz(func(t *testing.T, reply []byte, result uint64) {
 		if len(reply) > 4096 {
 			return
@@ -391,6 +392,7 @@ func everyOperation(t *testing.T, d storagedriver.Backend) {
 	_, _ = d.Stat(ctx, "/a")
 	_, _ = d.List(ctx, "/a", "x", 5)
 	_, _ = d.ListTree(ctx, "/a", "", "", 5)
+	_, _ = d.ListUploads(ctx, "/a", "x", 5)
 	if r, n, err := d.Read(ctx, "/a", 3, 5); err == nil {
 		if got, err := io.ReadAll(r); err != nil || int64(len(got)) != n || n > 5 {
 			t.Errorf("a read of %d bytes gave %d, %v", n, len(got), err)

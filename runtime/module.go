@@ -14,7 +14,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
@@ -36,8 +35,11 @@ type Module struct {
 	sum      [sha256.Size]byte
 	manifest *abi.Manifest
 	params   *guest.Parameters
+	keys     map[string]*key // the secrets that requests may be keyed with
+	returned func(*instance) // of tests: its drivers' pools have it
 
 	bodies     atomic.Int64
+	streams    atomic.Int64
 	dispatches [abi.NumOps]atomic.Uint64
 
 	mu        sync.Mutex
@@ -82,11 +84,23 @@ func Compile(ctx context.Context, name string, wasm []byte, cfg Config) (_ *Modu
 	if err != nil {
 		return nil, err
 	}
+	if err := checkStores(cfg.Stores); err != nil {
+		return nil, err
+	}
 	m := &Module{name: name, cfg: cfg, sum: sha256.Sum256(wasm), drivers: map[*driver]struct{}{}}
+	if err := m.checkSum(len(wasm)); err != nil {
+		return nil, err
+	}
 	if m.policy, err = egress.NewPolicy(cfg.Allow); err != nil {
 		return nil, err
 	}
-	functions := append(berthFunctions(), wasiFunctions(time.Now())...)
+	if m.keys, err = keysOf(cfg.Secrets); err != nil {
+		return nil, err
+	}
+	functions := hostFunctions()
+	if cfg.Record != nil {
+		functions = recordedFunctions(functions)
+	}
 	if m.shape, err = checkModule(wasm, functions, cfg.MemoryLimit); err != nil {
 		return nil, invalidModule(name, err)
 	}
@@ -99,7 +113,11 @@ func Compile(ctx context.Context, name string, wasm []byte, cfg Config) (_ *Modu
 		}
 	}
 	pages := uint32(cfg.MemoryLimit / engine.PageSize)
-	m.engine, err = wazero.New(ctx, engine.Config{Functions: functions, MemoryPages: pages, CacheDir: m.cacheDir(pages)})
+	ec := engine.Config{Functions: functions, MemoryPages: pages, CacheDir: m.cacheDir(pages)}
+	if cfg.Record != nil && cfg.Record.NamesSources() {
+		nameLines(&ec, wasm)
+	}
+	m.engine, err = wazero.New(ctx, ec)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +133,22 @@ func Compile(ctx context.Context, name string, wasm []byte, cfg Config) (_ *Modu
 		return nil, err
 	}
 	return m, nil
+}
+
+// checkSum holds the module against the digest that the operator has pinned.
+func (m *Module) checkSum(size int) error {
+	pinned := m.cfg.SHA256
+	if pinned == "" || size > abi.MaxModule { // which is refused, and was not read to its end
+		return nil
+	}
+	want, err := hex.DecodeString(pinned)
+	if err != nil || len(want) != sha256.Size {
+		return invalidModule(m.name, fmt.Errorf("the SHA-256 %q that it must have is not %d hexadecimal digits", guest.Clip(pinned, 80), 2*sha256.Size))
+	}
+	if [sha256.Size]byte(want) != m.sum {
+		return storagedriver.Errorf(storagedriver.KindCorrupt, "%s: %w", m.name, fmt.Errorf("its SHA-256 is %x and must be %x: it is not the file that was approved; if this one is meant, pin its digest", m.sum, want))
+	}
+	return nil
 }
 
 // cacheDir keys compiled code by all that it depends on; the engine adds its own version.
@@ -190,20 +224,21 @@ func (m *Module) Close(ctx context.Context) error {
 	}
 	open := slices.Collect(maps.Keys(m.drivers))
 	m.mu.Unlock()
-	for _, d := range open {
-		_ = d.Close() // never fails
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for _, d := range open {
+			_ = d.Close() // an upload to a store that was not suspended is who left the driver open's loss
+		}
+	}()
+	for _, over := range []chan struct{}{closed, m.idle} {
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return guest.ContextError(fmt.Errorf("%s: calls are still running: %w", m.name, ctx.Err()))
+		}
 	}
-	select {
-	case <-m.idle:
-		return m.engine.Close(ctx)
-	default:
-	}
-	select {
-	case <-m.idle:
-		return m.engine.Close(ctx)
-	case <-ctx.Done():
-		return guest.ContextError(fmt.Errorf("%s: calls are still running: %w", m.name, ctx.Err()))
-	}
+	return m.engine.Close(ctx)
 }
 
 var errClosedModule error = storagedriver.NewError(storagedriver.KindClosed, "the module is closed")
@@ -301,6 +336,8 @@ type Stats struct {
 	MappedBytes int64
 	// OpenBodies are the response bodies open now.
 	OpenBodies int
+	// Streams are the calls under way on instances of stream lanes.
+	Streams int
 }
 
 // Stats returns the figures of this moment.
@@ -308,7 +345,7 @@ func (m *Module) Stats() Stats {
 	m.mu.Lock()
 	instances := m.instances
 	m.mu.Unlock()
-	s := Stats{ByOp: map[string]uint64{}, Instances: instances, MappedBytes: m.engine.MappedBytes(), OpenBodies: int(m.bodies.Load())}
+	s := Stats{ByOp: map[string]uint64{}, Instances: instances, MappedBytes: m.engine.MappedBytes(), OpenBodies: int(m.bodies.Load()), Streams: int(m.streams.Load())}
 	for op := range m.dispatches {
 		if n := m.dispatches[op].Load(); n > 0 {
 			s.ByOp[abi.Op(op).String()] = n

@@ -13,6 +13,7 @@ import (
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 )
 
 // stored is an object of the driver as a source, as the writer of segments has them.
@@ -61,7 +62,7 @@ func TestASourceMayBeOfTheSameDriver(t *testing.T) {
 
 func TestAModuleIsClosedAfterItsCalls(t *testing.T) {
 	s := newStore(t)
-	m := load(t, runtime.Config{Allow: []string{s.URL}})
+	m := load(t, runtime.Config{Allow: egress.Origins(s.URL)})
 	d, err := m.Open(t.Context(), map[string]any{"endpoint": s.URL})
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +97,7 @@ func TestAModuleIsClosedAfterItsCalls(t *testing.T) {
 
 func TestAModuleClosesItsDrivers(t *testing.T) {
 	s := newStore(t)
-	m := load(t, runtime.Config{Allow: []string{s.URL}})
+	m := load(t, runtime.Config{Allow: egress.Origins(s.URL)})
 	d, err := m.Open(t.Context(), map[string]any{"endpoint": s.URL})
 	if err != nil {
 		t.Fatal(err)
@@ -175,4 +176,25 @@ func TestRequestsLeaveNothingWithTheContext(t *testing.T) {
 		buf := make([]byte, 1<<20)
 		return !bytes.Contains(buf[:goruntime.Stack(buf, true)], []byte("propagateCancel"))
 	})
+}
+
+// TestRequestsAmidOthersCannotDeadlock fills every turn with requests whose bodies are being written by calls that make another
+// one meanwhile.
+func TestRequestsAmidOthersCannotDeadlock(t *testing.T) {
+	d, s, _ := open(t, runtime.Config{MaxRequests: 2}, nil)
+	s.set("/first", []byte("first"))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			path := fmt.Sprintf("/%d-amid", i)
+			if err := d.Put(ctx, path, storagedriver.BytesSource(unique(100_000))); err != nil {
+				t.Errorf("%s: %v", path, err)
+			} else if got, _ := s.get(path); len(got) != 100_000 {
+				t.Errorf("%s has %d bytes", path, len(got))
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -2,12 +2,14 @@ package runtime
 
 import (
 	"context"
+	"io"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/internal/guest"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 )
 
 // eager is how many instances of a driver are made without looking whether one comes back: with 16, 64
@@ -34,6 +36,10 @@ type pool struct {
 	maxIdle int
 	idleFor time.Duration // 0: for ever
 	make    func(ctx context.Context) (*instance, error)
+	// returned is of tests: it sees each instance that comes back, before anyone else has it. It may be nil.
+	returned func(*instance)
+	// crowded is told of a caller that waits for one of the slots, until it calls over; nil need not be.
+	crowded func(slots chan struct{}) (over func())
 
 	mu     sync.Mutex
 	busy   int           // instances in use or being made
@@ -67,13 +73,37 @@ type feedingKey struct{}
 
 // feed returns the context for sources that are lent to a call on an instance of p.
 func (p *pool) feed(ctx context.Context) context.Context {
-	up, _ := ctx.Value(feedingKey{}).(*feeding)
-	return context.WithValue(ctx, feedingKey{}, &feeding{p, up})
+	return egress.Feeding(context.WithValue(ctx, feedingKey{}, &feeding{p, feedingOf(ctx)}))
+}
+
+// feedingOf returns what calls under ctx feed, or nil.
+func feedingOf(ctx context.Context) *feeding {
+	f, _ := ctx.Value(feedingKey{}).(*feeding)
+	return f
+}
+
+// unfed returns a context under which calls feed none.
+func unfed(ctx context.Context) context.Context {
+	if feedingOf(ctx) == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, feedingKey{}, (*feeding)(nil))
+}
+
+// fedSource is a source that is lent to a call on an instance of p.
+type fedSource struct {
+	storagedriver.Source
+	p *pool
+}
+
+// Open implements storagedriver.Source.
+func (s fedSource) Open(ctx context.Context) (io.ReadCloser, error) {
+	return s.Source.Open(s.p.feed(ctx))
 }
 
 // lane returns the slots that a call under ctx takes one of.
 func (p *pool) lane(ctx context.Context) (chan struct{}, error) {
-	f, _ := ctx.Value(feedingKey{}).(*feeding)
+	f := feedingOf(ctx)
 	if f != nil && p.nested != nil {
 		return p.nested, nil
 	}
@@ -98,6 +128,9 @@ func (p *pool) get(ctx context.Context) (*instance, error) {
 	select {
 	case lane <- struct{}{}:
 	default:
+		if p.crowded != nil {
+			defer p.crowded(lane)()
+		}
 		select {
 		case lane <- struct{}{}:
 		case <-ctx.Done():
@@ -231,6 +264,9 @@ func (p *pool) await(ctx context.Context) (*instance, error) {
 
 // put gives an instance back. A broken one is closed.
 func (p *pool) put(in *instance) {
+	if p.returned != nil {
+		p.returned(in)
+	}
 	var drop *instance
 	lane := in.lane
 	p.mu.Lock()

@@ -10,9 +10,9 @@ import (
 	"github.com/berth-dev/storagedriver/runtime/egress"
 )
 
-// sink is a request whose body the guest writes. The last byte of a body of known length is
+// httpSink is a request whose body the guest writes. The last byte of a body of known length is
 // held back until the guest finishes it: a request dropped before must not be complete.
-type sink struct {
+type httpSink struct {
 	request  egress.Request
 	client   *egress.Client
 	ctx      context.Context
@@ -39,8 +39,16 @@ func (in *instance) httpBegin(request []byte) (abi.Message, error) {
 	if m.Size < -1 {
 		return nil, storagedriver.Errorf(storagedriver.KindInvalidArgument, "http_begin: a size of %d", m.Size)
 	}
-	s := &sink{client: in.d.client, done: make(chan struct{}), patience: in.d.m.cfg.FirstByteTimeout,
+	s := &httpSink{client: in.d.client, done: make(chan struct{}), patience: in.d.m.cfg.FirstByteTimeout,
 		request: egress.Request{Method: m.Method, URL: m.URL, Headers: m.Headers, Size: m.Size, Once: true}}
+	s.request.Credential, s.request.SHA256 = m.Credential, m.SHA256
+	var err error
+	if s.request.Keyed, err = in.keyed(m.URL, m.Keyed); err != nil {
+		return nil, err
+	}
+	if err := in.soleSink(abi.HostHTTPBegin); err != nil {
+		return nil, err
+	}
 	if err := in.d.client.Check(&s.request); err != nil {
 		return nil, err
 	}
@@ -62,7 +70,7 @@ func (in *instance) httpBegin(request []byte) (abi.Message, error) {
 	return &abi.HTTPBeginReply{Sink: h}, nil
 }
 
-func (s *sink) run() {
+func (s *httpSink) run() {
 	s.resp, s.err = s.client.Do(s.ctx, &s.request)
 	switch {
 	case s.r == nil:
@@ -75,7 +83,7 @@ func (s *sink) run() {
 }
 
 // write sends all of p, which is not kept.
-func (s *sink) write(p []byte) error {
+func (s *httpSink) write(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
@@ -91,7 +99,7 @@ func (s *sink) write(p []byte) error {
 	return s.send(p)
 }
 
-func (s *sink) send(p []byte) error {
+func (s *httpSink) send(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
@@ -109,7 +117,7 @@ func (s *sink) send(p []byte) error {
 }
 
 // finish completes the body and waits for the response. The sink is done whatever comes.
-func (s *sink) finish() (*egress.Response, error) {
+func (s *httpSink) finish() (*egress.Response, error) {
 	size := s.request.Size
 	if size >= 0 && s.written < size {
 		s.abort()
@@ -134,7 +142,7 @@ func (s *sink) finish() (*egress.Response, error) {
 
 // abort ends the request so that the other side sees it as incomplete, and waits until
 // nothing of it runs.
-func (s *sink) abort() {
+func (s *httpSink) abort() {
 	s.cancel()
 	if s.w == nil {
 		return
@@ -162,11 +170,18 @@ func (in *instance) httpFinish(request []byte) (abi.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := sl.sink
+	s, ok := sl.sink.(*httpSink)
+	if !ok {
+		return nil, wrongSink(m.Sink, abi.HostHTTPBegin)
+	}
 	in.table.remove(m.Sink)
 	resp, err := s.finish()
 	if err != nil {
 		return nil, err
 	}
 	return in.answerHTTP(resp, m.Max, wantedHeaders(m.Want), m.All)
+}
+
+func wrongSink(handle abi.Handle, want abi.HostOp) error {
+	return storagedriver.Errorf(storagedriver.KindInvalidArgument, "the handle %#x is not a sink of %v", int64(handle), want)
 }

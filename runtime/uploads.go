@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
@@ -12,6 +13,16 @@ import (
 // OpenUpload implements storagedriver.Backend. A tail that is a response's body can be
 // opened once, under the context given here.
 func (d *driver) OpenUpload(ctx context.Context, path string, append bool) (storagedriver.Upload, error) {
+	var reply abi.UploadOpenReply
+	up, err := d.askUpload(ctx, path, append, &reply)
+	if err == nil && reply.Store != "" {
+		return d.openDelegated(ctx, path, append, &reply)
+	}
+	return up, err
+}
+
+// askUpload asks the guest for the upload. There is none if it is delegated.
+func (d *driver) askUpload(ctx context.Context, path string, append bool, reply *abi.UploadOpenReply) (storagedriver.Upload, error) {
 	none := storagedriver.Upload{}
 	in, err := d.acquireParts(ctx, abi.OpUploadOpen)
 	if err != nil {
@@ -23,12 +34,20 @@ func (d *driver) OpenUpload(ctx context.Context, path string, append bool) (stor
 	if request.Receipts, err = in.table.add(slot{kind: kindReceipts, receipts: &receipts{table: table, fill: true}}); err != nil {
 		return none, err
 	}
-	var reply abi.UploadOpenReply
-	if err := in.call(abi.OpUploadOpen, &request, &reply); err != nil {
+	if err := in.call(abi.OpUploadOpen, &request, reply); err != nil {
 		return none, err
+	}
+	if reply.Store != "" || reply.Dest != "" || reply.Transform {
+		if err := d.checkDelegation(reply, table.Len()); err != nil {
+			return none, in.fault(abi.OpUploadOpen, err)
+		}
+		return none, nil
 	}
 	if reply.Token == "" || len(reply.Token) > abi.MaxToken {
 		return none, in.fault(abi.OpUploadOpen, fmt.Errorf("a token of %d bytes, not 1 to %d", len(reply.Token), abi.MaxToken))
+	}
+	if strings.HasPrefix(reply.Token, delegatedMark) {
+		return none, in.fault(abi.OpUploadOpen, fmt.Errorf("a token that begins with %q, as the host's do", delegatedMark))
 	}
 	limits, err := guest.LimitsOf(&reply.Limits)
 	if err != nil {
@@ -38,7 +57,7 @@ func (d *driver) OpenUpload(ctx context.Context, path string, append bool) (stor
 	if table.Len() > 0 {
 		up.Receipts = table
 	}
-	up.Tail, err = in.tail(&reply)
+	up.Tail, err = in.tail(reply)
 	return up, err
 }
 
@@ -58,16 +77,22 @@ func (in *instance) tail(reply *abi.UploadOpenReply) (storagedriver.Source, erro
 	if err != nil {
 		return nil, err
 	}
-	if b.Left() >= 0 && b.Left() < reply.Len || b.status/100 != 2 {
-		left := b.Left()
+	if err := b.checkTail(reply.Len); err != nil {
 		_ = b.Close() // the check's failure is the error to tell
-		return nil, storagedriver.Errorf(storagedriver.KindCorrupt, "the tail is a response of status %d with %d bytes left, the guest promised %d", b.status, left, reply.Len)
+		return nil, err
 	}
 	return newOnceSource(b, reply.Len, in.d.m.cfg.IdleTimeout), nil
 }
 
 // PutPart implements storagedriver.Backend.
 func (d *driver) PutPart(ctx context.Context, token string, part storagedriver.Part) ([]byte, error) {
+	u, err := d.delegation(token)
+	switch {
+	case err != nil:
+		return nil, err
+	case u != nil:
+		return u.part(ctx, part)
+	}
 	in, err := d.acquireParts(ctx, abi.OpUploadPart)
 	if err != nil {
 		return nil, err
@@ -89,11 +114,25 @@ func (d *driver) PutPart(ctx context.Context, token string, part storagedriver.P
 
 // SuspendUpload implements storagedriver.Backend.
 func (d *driver) SuspendUpload(ctx context.Context, token string, table *storagedriver.Receipts, tail storagedriver.Source) error {
+	u, err := d.delegation(token)
+	switch {
+	case err != nil:
+		return err
+	case u != nil:
+		return u.suspend(ctx, table, tail)
+	}
 	return d.endUpload(ctx, abi.OpUploadSuspend, token, table, tail)
 }
 
 // CommitUpload implements storagedriver.Backend.
 func (d *driver) CommitUpload(ctx context.Context, token string, table *storagedriver.Receipts, last storagedriver.Source) error {
+	u, err := d.delegation(token)
+	switch {
+	case err != nil:
+		return err
+	case u != nil:
+		return u.commit(ctx, table, last)
+	}
 	return d.endUpload(ctx, abi.OpUploadCommit, token, table, last)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -204,7 +205,7 @@ func TestATailThatNobodyOpensIsClosed(t *testing.T) {
 func TestAbilitiesAreClamped(t *testing.T) {
 	d, _, _ := open(t, runtime.Config{}, nil)
 	// The guest answers open with copy, which its manifest lacks, and with a bit that nobody knows.
-	want := storagedriver.AbilityParts | storagedriver.AbilityListTree | storagedriver.AbilityRedirect
+	want := storagedriver.AbilityParts | storagedriver.AbilityListTree | storagedriver.AbilityRedirect | storagedriver.AbilityListUploads
 	if got := d.Capabilities().Abilities; got != want {
 		t.Errorf("abilities %v, want %v", got, want)
 	}
@@ -217,6 +218,30 @@ func TestAbilitiesAreClamped(t *testing.T) {
 	if _, err := d.ListTree(t.Context(), "/", "", "", 10); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestUploadsAreListed(t *testing.T) {
+	d, _, m := open(t, runtime.Config{}, nil)
+	for _, c := range []struct {
+		cursor string
+		limit  int
+		first  string
+	}{{"", 7, "dir/7"}, {"x", 0, "dir/1000"}, {"x", 5000, "dir/1000"}} {
+		page, err := d.ListUploads(t.Context(), "/dir", c.cursor, c.limit)
+		want := storagedriver.Page{Cursor: "after " + c.cursor, Entries: []storagedriver.Entry{
+			{Name: c.first, ModTime: time.Unix(0, 1700000000123456789)}, {Name: "data", ModTime: time.Unix(0, 1)},
+		}}
+		if err != nil || !reflect.DeepEqual(page, want) {
+			t.Errorf("%+v: got %+v, %v, want %+v", c, page, err, want)
+		}
+	}
+	if n := m.Stats().ByOp["list_uploads"]; n != 3 {
+		t.Errorf("the guest was asked %d times, want 3", n)
+	}
+	_, err := d.ListUploads(t.Context(), "/hostile/a", "", 10)
+	wantKind(t, err, storagedriver.KindGuest, `"a/../../up" is no name`)
+	_, err = d.ListUploads(t.Context(), "/hostile/a", "same", 10)
+	wantKind(t, err, storagedriver.KindGuest, "the cursor of a page is that of the page before")
 }
 
 func TestGuestErrorsAreClassified(t *testing.T) {

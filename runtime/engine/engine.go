@@ -99,8 +99,12 @@ type Config struct {
 	Functions []HostFunc
 	// MemoryPages is the most pages of linear memory of an instance.
 	MemoryPages uint32
-	// CacheDir is a private directory for compiled code, or "". See PrivateDir.
+	// CacheDir is a private directory for compiled code, or "". See PrivateDir. That of an engine with Lines is no other's: it keeps where code is of.
 	CacheDir string
+	// Lines are those of the one module that the engine compiles. With them traps have Sources, and Source is told, before each call of a function, the
+	// line that it is made in, which may be "", with the context of the call. nil costs nothing.
+	Lines  *Lines
+	Source func(ctx context.Context, at string)
 }
 
 // Engine compiles modules. It may be used concurrently.
@@ -145,6 +149,8 @@ type Trap struct {
 	Reason string
 	// Stack is the guest's stack, a function a line, innermost first; it may be "".
 	Stack string
+	// Sources is Stack with the lines of source below each function, "  at FILE:LINE" or "  at FILE", innermost first; "" where the engine has no Lines.
+	Sources string
 	// Err is what a host function panicked with, or the engine's own error.
 	Err error
 }

@@ -23,9 +23,9 @@ func New(ctx context.Context, cfg engine.Config) (engine.Engine, error) {
 	rc := wz.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2).
 		WithMemoryLimitPages(cfg.MemoryPages).
-		WithCloseOnContextDone(false). // costs 4 to 11 times; see docs/security.md
-		WithDebugInfoEnabled(false)
-	e := &wasmEngine{}
+		WithCloseOnContextDone(false).         // costs 4 to 11 times; see docs/security.md
+		WithDebugInfoEnabled(cfg.Lines != nil) // which has it keep the offsets of code, and write them into stacks
+	e := &wasmEngine{lines: cfg.Lines}
 	if cfg.CacheDir != "" {
 		cache, err := openCache(cfg.CacheDir)
 		if err != nil {
@@ -35,6 +35,9 @@ func New(ctx context.Context, cfg engine.Config) (engine.Engine, error) {
 		rc = rc.WithCompilationCache(cache)
 	}
 	e.rt = wz.NewRuntimeWithConfig(ctx, rc)
+	if cfg.Lines != nil && cfg.Source != nil {
+		ctx = listening(ctx, cfg)
+	}
 	if err := e.addFunctions(ctx, cfg.Functions); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}
@@ -64,6 +67,7 @@ type wasmEngine struct {
 	rt    wz.Runtime
 	cache wz.CompilationCache
 	mem   allocator
+	lines *engine.Lines // nil: none are named
 
 	mu     sync.Mutex
 	images []*image // of the modules compiled
@@ -163,11 +167,12 @@ func (c *compiled) Instantiate(ctx context.Context) (in engine.Instance, err err
 	if err != nil {
 		return nil, trapOf(err)
 	}
-	return &instance{mod: mod}, nil
+	return &instance{mod: mod, lines: c.e.lines}, nil
 }
 
 type instance struct {
-	mod api.Module
+	mod   api.Module
+	lines *engine.Lines
 }
 
 func (i *instance) Func(name string) engine.Func {
@@ -176,7 +181,11 @@ func (i *instance) Func(name string) engine.Func {
 		return nil
 	}
 	results := f.Definition().ResultTypes()
-	return &function{f: f, narrow: len(results) == 1 && results[0] == api.ValueTypeI32}
+	called := &function{f: f, narrow: len(results) == 1 && results[0] == api.ValueTypeI32}
+	if i.lines != nil {
+		return &linedFunction{called, i.lines}
+	}
+	return called
 }
 
 func (i *instance) Memory() engine.Memory { return i.mod.Memory() }
@@ -198,19 +207,22 @@ func (f *function) Call(ctx context.Context, stack []uint64) error {
 	return nil
 }
 
+// What is around a stack in wazero's text: what follows it is the host's.
+const (
+	stackBegins = "\nwasm stack trace:\n"
+	stackEnds   = "\n\n"
+)
+
 // trapOf takes the stack out of wazero's text, where alone it is.
 func trapOf(err error) *engine.Trap {
-	text, stack, _ := strings.Cut(err.Error(), "\nwasm stack trace:\n")
+	text, stack, _ := strings.Cut(err.Error(), stackBegins)
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {
 		text = "the instance is closed"
 	}
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "wasm error: "), " (recovered by wazero)")
 	text, _, _ = strings.Cut(text, "\n")
-	stack, _, _ = strings.Cut(stack, "\n\n") // what follows is the host's stack
-	lines := strings.Split(stack, "\n")
-	for i, l := range lines {
-		lines[i] = strings.TrimSpace(l)
-	}
-	return &engine.Trap{Reason: text, Stack: strings.Join(lines, "\n"), Err: err}
+	stack, _, _ = strings.Cut(stack, stackEnds)
+	functions, _ := functionsOf(stack)
+	return &engine.Trap{Reason: text, Stack: strings.Join(functions, "\n"), Err: err}
 }

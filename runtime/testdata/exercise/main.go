@@ -7,6 +7,7 @@ package main
 import (
 	"encoding/json"
 	"runtime"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -36,7 +37,7 @@ func hostClose(h int64) int64
 //go:wasmimport berth log
 func hostLog(level uint32, ptr unsafe.Pointer, n uint32) int64
 
-const manifest = `{"name":"exercise","version":"1.0.0","hosts":["{endpoint}"],"abilities":["parts","list-tree","redirect"],"schema":{
+const manifest = `{"name":"exercise","version":"1.0.0","hosts":["{endpoint}"],"abilities":["parts","list-tree","redirect","list-uploads"],"schema":{
 "type":"object","additionalProperties":false,"required":["endpoint"],"properties":{
 "endpoint":{"type":"string","description":"the server's URL"},
 "chunksize":{"type":"integer","minimum":1,"maximum":100},
@@ -48,6 +49,7 @@ const manifest = `{"name":"exercise","version":"1.0.0","hosts":["{endpoint}"],"a
 
 var config struct {
 	Endpoint, Password, OpenFails string
+	Tags                          []string
 }
 
 var (
@@ -130,6 +132,9 @@ func ofStatus(r *abi.HTTPReply) *abi.Error {
 }
 
 func run(op abi.Op, b []byte) (abi.Message, *abi.Error) {
+	if m, e, ok := storeCall(op, b); ok {
+		return m, e
+	}
 	switch op {
 	case abi.OpDescribe:
 		return &abi.DescribeReply{Manifest: []byte(describe())}, nil
@@ -140,7 +145,7 @@ func run(op abi.Op, b []byte) (abi.Message, *abi.Error) {
 		if config.OpenFails != "" {
 			return nil, fail(abi.KindPermission, config.OpenFails+" "+config.Password)
 		}
-		return &abi.OpenReply{Caps: abi.AbilityParts | abi.AbilityListTree | abi.AbilityRedirect | abi.AbilityCopy | 1<<40}, nil
+		return &abi.OpenReply{Caps: abi.AbilityParts | abi.AbilityListTree | abi.AbilityRedirect | abi.AbilityListUploads | abi.AbilityCopy | 1<<40}, nil
 	case abi.OpStat:
 		var m abi.PathRequest
 		must(abi.Decode(b, &m))
@@ -149,6 +154,10 @@ func run(op abi.Op, b []byte) (abi.Message, *abi.Error) {
 		var m abi.ListRequest
 		must(abi.Decode(b, &m))
 		return list(&m)
+	case abi.OpListUploads:
+		var m abi.ListRequest
+		must(abi.Decode(b, &m))
+		return listUploads(&m)
 	case abi.OpRead:
 		var m abi.ReadRequest
 		must(abi.Decode(b, &m))
@@ -165,9 +174,16 @@ func run(op abi.Op, b []byte) (abi.Message, *abi.Error) {
 			return nil, e
 		}
 		return &abi.Empty{}, ofStatus(&r)
+	case abi.OpStream:
+		var m abi.StreamRequest
+		must(abi.Decode(b, &m))
+		return stream(&m)
 	case abi.OpRedirect:
 		var m abi.RedirectRequest
 		must(abi.Decode(b, &m))
+		if strings.HasPrefix(m.Path, "/signing/") {
+			return signingURL(m.Path)
+		}
 		if m.Path == "/elsewhere" {
 			return &abi.RedirectReply{URL: "http://elsewhere.invalid/a"}, nil
 		}
@@ -213,4 +229,17 @@ func list(m *abi.ListRequest) (abi.Message, *abi.Error) {
 		l.Entries = append(l.Entries, abi.Entry{Name: strings.TrimSuffix(name, "/"), Dir: dir, Size: 7})
 	}
 	return &l, nil
+}
+
+// listUploads answers the request, as entries, and what breaks the rules of a page.
+func listUploads(m *abi.ListRequest) (abi.Message, *abi.Error) {
+	if name, ok := strings.CutPrefix(m.Path, "/hostile/"); ok {
+		if name == "type" {
+			return answerRaw([]byte("\x81\xa7entries\x01"))
+		}
+		return &abi.ListReply{Entries: []abi.Entry{{Name: name + "/../../up"}}, Cursor: m.Cursor}, nil
+	}
+	return &abi.ListReply{Cursor: "after " + m.Cursor, Entries: []abi.Entry{
+		{Name: m.Path[1:] + "/" + strconv.Itoa(m.Limit), Time: 1700000000123456789}, {Name: "data", Time: 1},
+	}}, nil
 }

@@ -14,6 +14,9 @@ func stat(path string) (abi.Message, *abi.Error) {
 	if strings.HasPrefix(path, "/hostile/") {
 		return hostile(path)
 	}
+	if name, ok := strings.CutPrefix(path, "/misuse/"); ok {
+		return &abi.Entry{}, signingMisuse(name)
+	}
 	if path == "/echo" { // nothing but a message each way
 		return &abi.Entry{Size: 65536, Time: 1700000000123456789}, nil
 	}
@@ -33,8 +36,20 @@ func stat(path string) (abi.Message, *abi.Error) {
 }
 
 func read(m *abi.ReadRequest) (abi.Message, *abi.Error) {
+	if kind, ok := strings.CutPrefix(m.Path, "/inline/"); ok {
+		return inlineRead(kind, m)
+	}
 	if strings.HasPrefix(m.Path, "/hostile/") {
 		return hostileRead(m)
+	}
+	if strings.HasPrefix(m.Path, "/signing/") {
+		return signingRead(m.Path)
+	}
+	if strings.HasPrefix(m.Path, "/streams/") {
+		return streamRead(m)
+	}
+	if strings.HasPrefix(m.Path, "/services/") {
+		return services(m)
 	}
 	rng := "bytes=" + strconv.FormatInt(m.Off, 10) + "-"
 	if m.Len >= 0 {
@@ -58,13 +73,32 @@ func read(m *abi.ReadRequest) (abi.Message, *abi.Error) {
 }
 
 func put(m *abi.PutRequest) (abi.Message, *abi.Error) {
+	if strings.HasPrefix(m.Path, "/services/") {
+		return servicesPut(m)
+	}
 	var r abi.HTTPReply
 	var e *abi.Error
 	switch {
+	case strings.HasPrefix(m.Path, "/signing/"):
+		return signingPut(m)
 	case strings.HasSuffix(m.Path, "-spliced"):
 		e = putSpliced(m, &r)
 	case strings.HasSuffix(m.Path, "-written"):
 		e = putWritten(m, &r)
+	case strings.HasSuffix(m.Path, "-amid"): // another request while one is being written
+		var s abi.HTTPBeginReply
+		if e = call(abi.HostHTTPBegin, &abi.HTTPBeginRequest{Method: "PUT", URL: config.Endpoint + m.Path, Size: m.Size}, &s); e != nil {
+			break
+		}
+		if hostSplice(int64(s.Sink), int64(m.Body), m.Size-1) < 0 { // so that it has begun
+			return nil, fail(abi.KindUnknown, "splice")
+		}
+		var got abi.HTTPReply
+		if e = call(abi.HostHTTP, request("GET", "/first"), &got); e != nil {
+			break
+		}
+		hostSplice(int64(s.Sink), int64(m.Body), 1)
+		e = call(abi.HostHTTPFinish, &abi.HTTPFinishRequest{Sink: s.Sink, All: true}, &r)
 	case strings.HasSuffix(m.Path, "-dropped"):
 		_, e = begin(m.Path, m.Size, m.Body, m.Size)
 		if e == nil {

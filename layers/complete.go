@@ -81,7 +81,7 @@ func (g *gate) Capabilities() storagedriver.Capabilities {
 	c := g.native
 	c.Abilities &^= storagedriver.AbilityUnsorted
 	if !c.Has(storagedriver.AbilityParts) {
-		c.Abilities &^= storagedriver.AbilityAppendCommitted | storagedriver.AbilityConditional
+		c.Abilities &^= storagedriver.AbilityAppendCommitted | storagedriver.AbilityConditional | storagedriver.AbilityListUploads
 	}
 	if c.Has(storagedriver.AbilityMoveTree) {
 		c.Abilities |= storagedriver.AbilityMove

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/berth-dev/storagedriver"
@@ -19,21 +20,33 @@ func (g *gate) Delete(ctx context.Context, path string) error {
 
 func (g *gate) delete(ctx context.Context, path string) error {
 	entry, missing := g.stat(ctx, path)
-	if missing != nil && storagedriver.KindOf(missing) != storagedriver.KindNotFound {
+	switch {
+	case missing != nil && storagedriver.KindOf(missing) != storagedriver.KindNotFound:
 		return missing
+	case missing != nil:
+		if err := chunked.Abort(ctx, g.b, path); err != nil {
+			return err
+		}
+		return missing
+	case !entry.Dir && !g.has(storagedriver.AbilityFilesUnderFiles):
+		return g.deleteFile(ctx, path)
+	case g.has(storagedriver.AbilityDeleteTree) && g.has(storagedriver.AbilityParts):
+		return g.b.DeleteTree(ctx, path)
 	}
 	// Before the content, so that nobody resumes at a path that is gone. Uploads below
 	// path that parts do not know of are private names in the tree.
 	if err := chunked.Abort(ctx, g.b, path); err != nil {
 		return err
 	}
-	if missing != nil {
-		return missing
-	}
-	if entry.Dir || g.has(storagedriver.AbilityFilesUnderFiles) {
-		return g.deleteTree(ctx, path, entry.Dir)
-	}
-	return g.b.Delete(ctx, path)
+	return g.deleteTree(ctx, path, entry.Dir)
+}
+
+// deleteFile removes a file and ends the upload to it. Both at a time: far away each of them is a round trip or more.
+func (g *gate) deleteFile(ctx context.Context, path string) error {
+	ended := make(chan error, 1)
+	go func() { ended <- chunked.Abort(ctx, g.b, path) }()
+	err := g.b.Delete(ctx, path)
+	return cmp.Or(<-ended, err) // a caller that hears of the first asks again, and hears that the file has gone
 }
 
 // deleteTree removes path and everything below it, private names too.

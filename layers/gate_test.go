@@ -240,9 +240,9 @@ func TestCapabilitiesAreTheEffectiveOnes(t *testing.T) {
 	}
 	has(0, 0)
 	has(storagedriver.AbilityUnsorted|storagedriver.AbilityRedirect, storagedriver.AbilityRedirect)
-	has(storagedriver.AbilityAppendCommitted|storagedriver.AbilityConditional, 0)
+	has(storagedriver.AbilityAppendCommitted|storagedriver.AbilityConditional|storagedriver.AbilityListUploads, 0)
 	has(storagedriver.AbilityMoveTree, storagedriver.AbilityMoveTree|storagedriver.AbilityMove)
-	all := storagedriver.AbilityAppendCommitted | storagedriver.AbilityConditional | storagedriver.AbilityParts
+	all := storagedriver.AbilityAppendCommitted | storagedriver.AbilityConditional | storagedriver.AbilityListUploads | storagedriver.AbilityParts
 	has(all, all)
 }
 

@@ -3,6 +3,7 @@ package layers
 import (
 	"context"
 	"io"
+	"sync"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/chunked"
@@ -19,18 +20,25 @@ func (g *gate) Move(ctx context.Context, sourcePath, destPath string) error {
 }
 
 func (g *gate) move(ctx context.Context, source, dest string) error {
+	// Both at a time: a round trip is what each of them costs.
+	var to storagedriver.Entry
+	var toErr error
+	var looking sync.WaitGroup
+	looking.Go(func() { to, toErr = g.stat(ctx, dest) })
 	from, err := g.stat(ctx, source)
+	looking.Wait()
 	if err != nil {
 		return err
 	}
-	if err := g.mayMove(ctx, source, dest, from); err != nil {
+	if err := g.mayMove(ctx, source, dest, from, to, toErr); err != nil {
 		return err
 	}
 	// Before the content, so that nobody resumes at the new path.
-	for _, path := range []string{source, dest} {
-		if err := g.abort(ctx, path); err != nil {
-			return err
-		}
+	var ending errgroup.Group // one that fails does not stop the other half-way
+	ending.Go(func() error { return g.abort(ctx, source) })
+	ending.Go(func() error { return g.abort(ctx, dest) })
+	if err := ending.Wait(); err != nil {
+		return err
 	}
 	switch {
 	case source == dest:
@@ -56,7 +64,7 @@ func (g *gate) abort(ctx context.Context, path string) error {
 }
 
 // mayMove returns KindInvalidPath for a move that cannot be, before anything is changed.
-func (g *gate) mayMove(ctx context.Context, source, dest string, from storagedriver.Entry) error {
+func (g *gate) mayMove(ctx context.Context, source, dest string, from, to storagedriver.Entry, err error) error {
 	if source == dest {
 		return nil
 	}
@@ -64,7 +72,6 @@ func (g *gate) mayMove(ctx context.Context, source, dest string, from storagedri
 	if storagedriver.IsBelow(dest, source) && !both {
 		return storagedriver.Errorf(storagedriver.KindInvalidPath, "%s is below what is to be moved", dest)
 	}
-	to, err := g.stat(ctx, dest)
 	switch {
 	case storagedriver.KindOf(err) == storagedriver.KindNotFound:
 		return nil

@@ -20,7 +20,7 @@ type pager struct {
 
 	cursor string
 	begun  bool
-	last   string // key of the entry before
+	last   string // key of the entry before; at first what a tree listing begins after
 	seen   map[uint64]struct{}
 	seed   maphash.Seed
 }
@@ -39,6 +39,7 @@ func (g *gate) treePager(path, startAfter string) *pager {
 	return &pager{
 		what: "the tree listing of " + path,
 		tree: true,
+		last: startAfter,
 		fetch: func(ctx context.Context, cursor string) (storagedriver.Page, error) {
 			return g.b.ListTree(ctx, path, startAfter, cursor, listPage)
 		},

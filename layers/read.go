@@ -15,15 +15,23 @@ func (g *gate) GetContent(ctx context.Context, path string) ([]byte, error) {
 	if err := g.admit(ctx, op, path); err != nil {
 		return nil, err
 	}
-	content, err := g.content(ctx, path)
-	return content, g.wrap(ctx, op, path, err)
+	for attempt := 1; ; attempt++ {
+		body, size, err := g.read(ctx, path, 0)
+		if err != nil {
+			return nil, g.wrap(ctx, op, path, err)
+		}
+		content, err := allOf(body, size)
+		if storagedriver.KindOf(err) != storagedriver.KindConflict || attempt == contentAttempts || ctx.Err() != nil {
+			return content, g.wrap(ctx, op, path, err)
+		}
+	}
 }
 
-func (g *gate) content(ctx context.Context, path string) ([]byte, error) {
-	body, size, err := g.read(ctx, path, 0)
-	if err != nil {
-		return nil, err
-	}
+// contentAttempts is how often a content is read that is replaced while it is: by a backend whose bodies do not outlive that.
+const contentAttempts = 10
+
+// allOf reads a body to its end and closes it.
+func allOf(body io.ReadCloser, size int64) ([]byte, error) {
 	if size > maxContent {
 		_ = body.Close()
 		return nil, storagedriver.Errorf(storagedriver.KindLimit, "the content has %d bytes; GetContent is for at most %d, use Reader", size, maxContent)
@@ -31,7 +39,7 @@ func (g *gate) content(ctx context.Context, path string) ([]byte, error) {
 	// Not more than a promise is worth is set aside before bytes have come.
 	const trusted = 4 << 20
 	buf := bytes.NewBuffer(make([]byte, 0, min(size, trusted)+bytes.MinRead))
-	_, err = buf.ReadFrom(body)
+	_, err := buf.ReadFrom(body)
 	if closeErr := body.Close(); err == nil {
 		err = closeErr
 	}

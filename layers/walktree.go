@@ -20,12 +20,8 @@ func (w *walk) tree() error {
 		return w.hasTree() // everything comes before the hint
 	}
 	t := &treeWalk{walk: w, below: below}
-	for again := true; again; {
-		var err error
-		if again, err = t.from(after); err != nil {
-			return err
-		}
-		after = t.skip + storagedriver.PrivateMark // no public name below t.skip sorts after it
+	if err := t.after(after); err != nil {
+		return err
 	}
 	if !t.any {
 		return w.hasTree()
@@ -53,37 +49,39 @@ type treeWalk struct {
 	any   bool   // something was listed
 	prev  string // the file before
 	skip  string // what is below this directory, with "/", is left out
-	// jumped is the skip that a new listing has begun behind: once is enough, since
-	// private names may remain.
-	jumped string
 }
 
-// from walks the files after the given name. It returns true to be called again with
-// what follows t.skip, rather than to read through all of that.
-func (t *treeWalk) from(after string) (again bool, err error) {
-	p := t.gate.treePager(t.root, after)
-	s := t.open(p)
-	defer s.cancel()
-	for page := range s.pages {
-		if page.err != nil {
-			return false, page.err
+// worthJump is the part of a page that a directory which is left out must have at its end for the next listing to begin behind it, rather than
+// to read on: a page of many small ones ends in one as well.
+const worthJump = 4
+
+// after walks the files after the given name.
+func (t *treeWalk) after(name string) error {
+	left := t.spansAfter(name)
+	for {
+		x, err := left.next()
+		if x == nil || err != nil {
+			return err
 		}
-		inSkip := false
-		for _, e := range page.entries {
+		skipped := 0 // at the end of the page
+		for _, e := range x.page.entries {
 			t.any = true
-			if inSkip = t.skip != "" && strings.HasPrefix(e.Name, t.skip); inSkip {
+			if t.skip != "" && strings.HasPrefix(e.Name, t.skip) {
+				skipped++
 				continue
 			}
+			skipped = 0
 			if err := t.file(e); err != nil {
-				return false, err
+				return err
 			}
 		}
-		if inSkip && page.more && t.jumped != t.skip {
-			t.jumped = t.skip
-			return true, nil
+		end := t.skip + storagedriver.PrivateMark // no public name below t.skip sorts after it
+		if skipped > len(x.page.entries)/worthJump && x.before != "" && x.before < end {
+			left.jump(end)
+			continue
 		}
+		left.walked()
 	}
-	return false, t.ctx.Err()
 }
 
 // file calls back the directories above a file that are new, and the file.

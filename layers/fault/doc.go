@@ -11,7 +11,7 @@
 //	corrupt body|source OFFSET                           the lowest bit of one byte is turned over
 //	slow PAUSE                                           the call begins so much later
 //	slow body|source RATE                                a body gives so many bytes a second, as in 4096/s
-//	stale                                                the answer is the one to the same question before
+//	stale                                                the answer (of Stat, List, ListTree, ListUploads) is the one to the same question before
 //
 // and MOMENT one of
 //

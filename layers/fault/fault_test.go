@@ -17,7 +17,7 @@ import (
 )
 
 const everything = storagedriver.AbilityCopy | storagedriver.AbilityMove | storagedriver.AbilityConcat | storagedriver.AbilityParts |
-	storagedriver.AbilityListTree | storagedriver.AbilityRedirect | storagedriver.AbilityDeleteTree
+	storagedriver.AbilityListTree | storagedriver.AbilityRedirect | storagedriver.AbilityDeleteTree | storagedriver.AbilityListUploads
 
 // under returns a store and a backend over it that meets the rules.
 func under(t testing.TB, rules ...string) (*chunkedtest.Memory, storagedriver.Backend, fault.Rules) {
@@ -86,6 +86,7 @@ func everyCall(ctx context.Context, b storagedriver.Backend) map[string]error {
 	errs["CommitUpload"] = b.CommitUpload(ctx, token, receipts, nil)
 	errs["CancelUpload"] = b.CancelUpload(ctx, token)
 	errs["AbortUploads"] = b.AbortUploads(ctx, "/u")
+	_, errs["ListUploads"] = b.ListUploads(ctx, "/", "", 10)
 	_, errs["Stat"] = b.Stat(ctx, "/a/b")
 	_, errs["List"] = b.List(ctx, "/a", "", 10)
 	_, errs["ListTree"] = b.ListTree(ctx, "/a", "", "", 10)
@@ -132,7 +133,7 @@ func TestEveryOperationFailsBeforeItsEffect(t *testing.T) {
 			t.Errorf("%s: %v and %d calls of the backend, want unavailable and none", op, err, m.Calls(op))
 		}
 	}
-	wantCounts(t, rules[0], 17, 17)
+	wantCounts(t, rules[0], 18, 18)
 	if err := b.Close(); err != nil || m.Calls("Close") != 1 {
 		t.Errorf("Close: %v; it is not among *", err)
 	}

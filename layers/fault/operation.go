@@ -23,12 +23,13 @@ const (
 	opCommitUpload
 	opCancelUpload
 	opAbortUploads
+	opListUploads
 	opClose
 )
 
 var operationNames = []string{
 	"Stat", "List", "Read", "Put", "Delete", "DeleteTree", "Copy", "Move", "Concat", "ListTree", "Redirect",
-	"OpenUpload", "PutPart", "SuspendUpload", "CommitUpload", "CancelUpload", "AbortUploads", "Close",
+	"OpenUpload", "PutPart", "SuspendUpload", "CommitUpload", "CancelUpload", "AbortUploads", "ListUploads", "Close",
 }
 
 // operations is a set of them.
@@ -38,7 +39,7 @@ const (
 	all        = operations(opClose<<1 - 1)
 	withBody   = operations(opRead | opOpenUpload)
 	withSource = operations(opPut | opPutPart | opSuspendUpload | opCommitUpload)
-	withAnswer = operations(opStat | opList | opListTree)
+	withAnswer = operations(opStat | opList | opListTree | opListUploads)
 )
 
 func (o operations) has(op operation) bool { return o&operations(op) != 0 }

@@ -30,7 +30,7 @@ var normal = []string{
 	"slow body 4096/s on Read",
 	"slow source 1/s on Put,SuspendUpload",
 	"stale on List,ListTree at /a/b~",
-	"stale on Stat",
+	"stale on Stat,ListUploads",
 }
 
 func TestRulesPrintAsTheyAreRead(t *testing.T) {
@@ -81,8 +81,8 @@ func TestBadRules(t *testing.T) {
 		"truncate before on Put":      {`"before"`, "body, source"},
 		"truncate source 5 on Read":   {`"Read"`, "*, Put, PutPart, SuspendUpload, CommitUpload"},
 		"truncate body 5 quietly":     {`"quietly"`, "on OPERATION"},
-		"hang before on Close":        {`"Close"`, "AbortUploads"},
-		"stale on Read":               {`"Read"`, "*, Stat, List, ListTree"},
+		"hang before on Close":        {`"Close"`, "AbortUploads, ListUploads"},
+		"stale on Read":               {`"Read"`, "*, Stat, List, ListTree, ListUploads"},
 		"slow fast on Put":            {`"fast"`, "50ms", "body RATE"},
 		"slow body 0/s on Read":       {`"0/s"`, "4096/s"},
 		"slow body 4096 on Read":      {`"4096"`, "4096/s"},

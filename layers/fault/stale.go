@@ -6,7 +6,7 @@ import "sync"
 // some 100 MB of full pages at the worst.
 const maxAnswers = 1000
 
-// question is what Stat, List or ListTree was asked.
+// question is what Stat, List, ListTree or ListUploads was asked.
 type question struct {
 	op                       operation
 	path, startAfter, cursor string

@@ -96,3 +96,11 @@ func (b *backend) CancelUpload(ctx context.Context, token string) error {
 func (b *backend) AbortUploads(ctx context.Context, path string) error {
 	return b.begin(opAbortUploads, path).run(ctx, func() error { return b.next.AbortUploads(ctx, path) })
 }
+
+// ListUploads implements storagedriver.Uploads.
+func (b *backend) ListUploads(ctx context.Context, path, cursor string, limit int) (storagedriver.Page, error) {
+	q := question{op: opListUploads, path: path, cursor: cursor, limit: limit}
+	return answered(ctx, b, opListUploads, q, func() (storagedriver.Page, error) {
+		return b.next.ListUploads(ctx, path, cursor, limit)
+	})
+}

@@ -140,6 +140,11 @@ func (b *backend) AbortUploads(ctx context.Context, path string) error {
 	return b.run(ctx, func() error { return b.Backend.AbortUploads(ctx, path) })
 }
 
+// ListUploads implements storagedriver.Uploads.
+func (b *backend) ListUploads(ctx context.Context, path, cursor string, limit int) (storagedriver.Page, error) {
+	return answered(ctx, b, func() (storagedriver.Page, error) { return b.Backend.ListUploads(ctx, path, cursor, limit) })
+}
+
 // fed returns body as one that feeds a call which has its place: what it does to the same driver waits for
 // none. Content in memory does nothing, and stays what it is.
 func (b *backend) fed(body storagedriver.Source) storagedriver.Source {

@@ -62,6 +62,12 @@ func (c *counting) Stat(ctx context.Context, path string) (storagedriver.Entry, 
 	return c.Backend.Stat(ctx, path)
 }
 
+func (c *counting) ListUploads(_ context.Context, path, _ string, _ int) (storagedriver.Page, error) {
+	c.begin(path)
+	defer c.end()
+	return storagedriver.Page{}, nil
+}
+
 func (c *counting) Put(ctx context.Context, path string, body storagedriver.Source) error {
 	c.begin(path)
 	defer c.end()
@@ -99,6 +105,9 @@ func TestNoMoreCallsAtOneTime(t *testing.T) {
 		for range 30 {
 			all.Go(func() {
 				if _, err := b.Stat(t.Context(), "/"); err != nil {
+					t.Error(err)
+				}
+				if _, err := b.ListUploads(t.Context(), "/", "", 1); err != nil {
 					t.Error(err)
 				}
 			})

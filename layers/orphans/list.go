@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 )
@@ -15,12 +16,37 @@ const (
 	parallel = 8
 )
 
-// List calls f serially with everything private at or below the directory at path, in no particular order. A missing
-// directory has nothing. An error of f ends it and comes back.
+// migrationState is where layers/migrate keeps its state: it is nobody's remains, however old it is.
+const migrationState = "/~migrate"
+
+// List calls f serially with everything private at or below the directory at path, and with the uploads below it that
+// the backend keeps to itself where it declares AbilityListUploads and AbilityParts, in no particular order and once for
+// each Path and Kind. A missing directory has nothing. An error of f ends it and comes back.
 func List(ctx context.Context, b storagedriver.Backend, path string, f func(Orphan) error) error {
-	ctx, cancel := context.WithCancel(ctx)
 	l := &lister{b: b}
-	if b.Capabilities().Has(storagedriver.AbilityListTree) {
+	uploads, err := l.hidden(ctx, path)
+	if err != nil {
+		return err
+	}
+	err = l.private(ctx, path, func(o Orphan) error {
+		uploads.take(&o)
+		return f(o)
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range uploads.all() {
+		if err := f(*o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// private calls f serially with everything private at or below the directory at path.
+func (l *lister) private(ctx context.Context, path string, f func(Orphan) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	if l.b.Capabilities().Has(storagedriver.AbilityListTree) {
 		defer cancel()
 		return l.tree(ctx, path, f)
 	}
@@ -85,7 +111,7 @@ func (l *lister) directory(ctx context.Context, path string) (directory, error) 
 		switch {
 		case !storagedriver.IsPrivate(e.Name) && e.Dir:
 			d.dirs = append(d.dirs, child)
-		case !storagedriver.IsPrivate(e.Name):
+		case !storagedriver.IsPrivate(e.Name), child == migrationState:
 		default:
 			o := found.at(child, e.Dir)
 			if err := l.add(ctx, o, child, e); err != nil {
@@ -107,8 +133,8 @@ func (l *lister) add(ctx context.Context, o *Orphan, path string, e storagedrive
 	if err != nil {
 		return unlessMissing(err)
 	}
-	if len(entries) == 0 && e.ModTime.After(o.ModTime) { // a directory of files is as old as they are
-		o.ModTime = e.ModTime
+	if len(entries) == 0 { // a directory of files is as old as they are
+		o.touched(e.ModTime)
 	}
 	for _, below := range entries {
 		if err := l.add(ctx, o, storagedriver.JoinPath(path, below.Name), below); err != nil {
@@ -120,8 +146,13 @@ func (l *lister) add(ctx context.Context, o *Orphan, path string, e storagedrive
 
 func (o *Orphan) file(e storagedriver.Entry) {
 	o.Files, o.Bytes = o.Files+1, o.Bytes+e.Size
-	if e.ModTime.After(o.ModTime) {
-		o.ModTime = e.ModTime
+	o.touched(e.ModTime)
+}
+
+// touched says that something of o was written then.
+func (o *Orphan) touched(then time.Time) {
+	if then.After(o.ModTime) {
+		o.ModTime = then
 	}
 }
 
@@ -153,7 +184,7 @@ func (l *lister) tree(ctx context.Context, path string, f func(Orphan) error) er
 		return l.b.ListTree(ctx, path, "", cursor, listPage)
 	}, func(e storagedriver.Entry) error {
 		mark := strings.Index(e.Name, storagedriver.PrivateMark)
-		if mark < 0 {
+		if mark < 0 || storagedriver.IsBelow(storagedriver.JoinPath(path, e.Name), migrationState) {
 			return nil
 		}
 		// The first private component, and the directory it is in.
@@ -211,14 +242,25 @@ type identity struct {
 	kind Kind
 }
 
-// at returns the orphan that the private name at path belongs to: "f~" and "f~state" to the upload to f, and what
-// begins with the mark to nobody.
-func (f finds) at(path string, dir bool) *Orphan {
-	parent, base := storagedriver.ParentPath(path)
-	k := identity{path, Temporary}
-	if target, _, _ := strings.Cut(base, storagedriver.PrivateMark); target != "" {
-		k = identity{storagedriver.JoinPath(parent, target), Upload}
+// identityOf returns what path belongs to: "f~" and "f~state", and all below them, to the upload to f, what begins with the
+// mark to nobody, and a public path to the upload to it.
+func identityOf(path string) identity {
+	mark := strings.Index(path, storagedriver.PrivateMark)
+	switch {
+	case mark < 0:
+		return identity{path, Upload}
+	case path[mark-1] != '/':
+		return identity{path[:mark], Upload}
 	}
+	if i := strings.IndexByte(path[mark:], '/'); i >= 0 {
+		path = path[:mark+i]
+	}
+	return identity{path, Temporary}
+}
+
+// at returns the orphan that the private name at path belongs to.
+func (f finds) at(path string, dir bool) *Orphan {
+	k := identityOf(path)
 	o := f[k]
 	if o == nil {
 		o = &Orphan{Path: k.path, Kind: k.kind}

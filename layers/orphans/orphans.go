@@ -1,17 +1,19 @@
 // Package orphans finds and removes what unfinished uploads and killed processes left on a backend.
 //
-// It works on a Backend, below the gate, which hides private names: those with [storagedriver.PrivateMark]. What no
-// List or ListTree of the backend shows is not found, as the parts that an object store keeps to itself; where it is
-// beside something that is found, aborting that ends it as well.
+// It works on a Backend, below the gate, which hides private names: those with [storagedriver.PrivateMark]. Uploads that the
+// backend keeps to itself, as the multipart uploads of an object store, are found where it lists them (AbilityListUploads). Elsewhere
+// they are not; where one is beside something that is found, aborting that ends it as well.
 //
 // Nobody can ask a backend whether somebody is at work on an upload. Its age tells, as the backend's clock and ours say it:
 // every part that is accepted makes an upload young, and every write a temporary file, at least on backends that keep what
 // they accept beside the target. So an age of a day or more is sure where no client takes as long between two
-// parts; an upload that a client might still go on with is lost to it.
+// parts; an upload that a client might still go on with is lost to it. Of an upload that the backend keeps to itself only
+// the begin is known, and the last suspend: there no client must take as long for a whole request.
 package orphans
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/berth-dev/storagedriver"
@@ -34,13 +36,14 @@ type Orphan struct {
 	// Path is the target of an upload, and of a temporary file its own private path.
 	Path string
 	Kind Kind
-	// Files and Bytes are how many files it has, and their sizes.
+	// Files and Bytes are how many files it has, and their sizes. What the backend keeps to itself is not among them.
 	Files int
 	Bytes int64
-	// ModTime is when something of it was written last; zero when the backend does not say.
+	// ModTime is when something of it was written last, or the last upload of it begun; zero when the backend does not say.
 	ModTime time.Time
 
-	names []name // its private files and directories
+	names   []name   // its private files and directories
+	targets []string // of uploads that the backend keeps to itself
 }
 
 // name is a private path.
@@ -55,21 +58,23 @@ type name struct {
 // gone. A backend whose times are zero has nothing that is old: only a zero before removes it.
 //
 // The backend's AbortUploads is called where it has parts, unless it would end other uploads as well: those below the
-// path that are young.
+// path that are young. It returns false also when nothing was left to remove without it.
 func Abort(ctx context.Context, b storagedriver.Backend, o Orphan, before time.Time) (bool, error) {
 	o, found, err := again(ctx, b, o)
 	if err != nil || !found || !o.isOld(before) {
 		return false, err
 	}
-	if o.Kind == Upload {
-		alone, err := isAlone(ctx, b, o, before)
+	removed := len(o.names) > 0
+	for _, target := range o.uploadsTo() {
+		alone, err := isAlone(ctx, b, target, before)
 		if err != nil {
 			return false, err
 		}
 		if alone {
-			if err := chunked.Abort(ctx, b, o.Path); err != nil {
+			if err := chunked.Abort(ctx, b, target); err != nil {
 				return false, err
 			}
+			removed = true
 		}
 	}
 	for _, n := range o.names {
@@ -77,7 +82,15 @@ func Abort(ctx context.Context, b storagedriver.Backend, o Orphan, before time.T
 			return false, err
 		}
 	}
-	return true, nil
+	return removed, nil
+}
+
+// uploadsTo are the paths that o may have uploads to.
+func (o Orphan) uploadsTo() []string {
+	if o.Kind != Upload || slices.Contains(o.targets, o.Path) {
+		return o.targets
+	}
+	return append([]string{o.Path}, o.targets...)
 }
 
 // isOld reports whether nothing of o was written since before.
@@ -89,25 +102,30 @@ func (o Orphan) isOld(before time.Time) bool {
 func again(ctx context.Context, b storagedriver.Backend, o Orphan) (now Orphan, found bool, err error) {
 	dir, _ := storagedriver.ParentPath(o.Path)
 	l := &lister{b: b}
-	all, err := l.directory(ctx, dir)
+	uploads, err := l.hidden(ctx, dir)
 	if err != nil {
-		return o, false, unlessMissing(err)
+		return o, false, err
 	}
+	all, err := l.directory(ctx, dir)
+	if err := unlessMissing(err); err != nil {
+		return o, false, err
+	}
+	now = Orphan{Path: o.Path, Kind: o.Kind}
 	for _, candidate := range all.orphans {
 		if candidate.Path == o.Path && candidate.Kind == o.Kind {
-			return *candidate, true, nil
+			now, found = *candidate, true
 		}
 	}
-	return o, false, nil
+	return now, uploads.take(&now) || found, nil
 }
 
-// isAlone reports whether ending all uploads to and below o's path ends none that is young.
-func isAlone(ctx context.Context, b storagedriver.Backend, o Orphan, before time.Time) (bool, error) {
+// isAlone reports whether ending all uploads to path, which are old, and below it ends none that is young.
+func isAlone(ctx context.Context, b storagedriver.Backend, path string, before time.Time) (bool, error) {
 	if !b.Capabilities().Has(storagedriver.AbilityParts) {
 		return true, nil // chunked.Abort is about the one path
 	}
 	alone := true
-	err := List(ctx, b, o.Path, func(below Orphan) error {
+	err := List(ctx, b, path, func(below Orphan) error {
 		alone = alone && below.isOld(before)
 		return nil
 	})

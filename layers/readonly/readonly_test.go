@@ -28,7 +28,7 @@ func wantRefused(t *testing.T, what string, err error) {
 
 // TestNoChangeReachesTheBackend calls every changing operation on a backend that would do it.
 func TestNoChangeReachesTheBackend(t *testing.T) {
-	m := &chunkedtest.Memory{Can: storagedriver.AbilityIdempotent<<1 - 1}
+	m := &chunkedtest.Memory{Can: storagedriver.AbilityListUploads<<1 - 1}
 	m.Set("/a", "content")
 	m.Before = func(_ context.Context, op, path string) error {
 		t.Errorf("%s of %s reached the backend", op, path)
@@ -54,8 +54,8 @@ func TestNoChangeReachesTheBackend(t *testing.T) {
 }
 
 func TestCapabilitiesAreThoseOfReading(t *testing.T) {
-	m := &chunkedtest.Memory{Can: storagedriver.AbilityIdempotent<<1 - 1}
-	const want = "parts,list-tree,redirect,unsorted,files-under-files"
+	m := &chunkedtest.Memory{Can: storagedriver.AbilityListUploads<<1 - 1}
+	const want = "parts,list-tree,redirect,unsorted,files-under-files,list-uploads"
 	if got := readonly.New(m).Capabilities().Abilities.String(); got != want {
 		t.Errorf("want %q, got %q", want, got)
 	}

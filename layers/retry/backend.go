@@ -126,6 +126,11 @@ func (b *backend) AbortUploads(ctx context.Context, path string) error {
 	return b.do(ctx, func(int) error { return b.Backend.AbortUploads(ctx, path) })
 }
 
+// ListUploads implements storagedriver.Uploads.
+func (b *backend) ListUploads(ctx context.Context, path, cursor string, limit int) (storagedriver.Page, error) {
+	return answered(ctx, b.retrier, func() (storagedriver.Page, error) { return b.Backend.ListUploads(ctx, path, cursor, limit) })
+}
+
 // change runs a call that is repeated where the backend is idempotent.
 func (b *backend) change(ctx context.Context, f func(attempt int) error) error {
 	if !b.idempotent {

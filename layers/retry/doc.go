@@ -3,7 +3,7 @@
 // Repeated are errors that are marked Temporary, and no others, of
 //
 //   - Stat, List, ListTree, Redirect, OpenUpload and the opening of a Read or of an upload's tail;
-//   - CancelUpload and AbortUploads;
+//   - CancelUpload, AbortUploads and ListUploads;
 //   - Put, Delete, DeleteTree, Copy, Concat and SuspendUpload where the backend declares
 //     AbilityIdempotent, a Concat if its dest is none of its sources.
 //

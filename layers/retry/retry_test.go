@@ -102,6 +102,9 @@ func (b *broken) CommitUpload(context.Context, string, *storagedriver.Receipts, 
 }
 func (b *broken) CancelUpload(context.Context, string) error { return b.call() }
 func (b *broken) AbortUploads(context.Context, string) error { return b.call() }
+func (b *broken) ListUploads(context.Context, string, string, int) (storagedriver.Page, error) {
+	return storagedriver.Page{}, b.call()
+}
 
 func temporary(after time.Duration) error {
 	return &storagedriver.Error{Kind: storagedriver.KindUnavailable, Temporary: true, RetryAfter: after, Err: errors.New("try again")}
@@ -135,6 +138,10 @@ var operations = []struct {
 	}},
 	{"CancelUpload", "always", func(ctx context.Context, b storagedriver.Backend) error { return b.CancelUpload(ctx, "t") }},
 	{"AbortUploads", "always", func(ctx context.Context, b storagedriver.Backend) error { return b.AbortUploads(ctx, "/a") }},
+	{"ListUploads", "always", func(ctx context.Context, b storagedriver.Backend) error {
+		_, err := b.ListUploads(ctx, "/a", "", 1)
+		return err
+	}},
 	{"Put", "idempotent", func(ctx context.Context, b storagedriver.Backend) error {
 		return b.Put(ctx, "/a", storagedriver.BytesSource("content"))
 	}},

@@ -185,3 +185,10 @@ func (b *backend) CancelUpload(ctx context.Context, token string) error {
 func (b *backend) AbortUploads(ctx context.Context, path string) error {
 	return within(ctx, b.bulk, func(ctx context.Context) error { return b.Backend.AbortUploads(ctx, path) })
 }
+
+// ListUploads implements storagedriver.Uploads.
+func (b *backend) ListUploads(ctx context.Context, path, cursor string, limit int) (storagedriver.Page, error) {
+	return answered(ctx, b.operation, func(ctx context.Context) (storagedriver.Page, error) {
+		return b.Backend.ListUploads(ctx, path, cursor, limit)
+	})
+}

@@ -9,7 +9,7 @@ import (
 // Config are the deadlines. Zero is none.
 type Config struct {
 	// Operation is for each call that moves no content: Stat, List, ListTree, Delete, Redirect,
-	// OpenUpload, CancelUpload, and for the first answer to a Read.
+	// OpenUpload, CancelUpload, ListUploads, and for the first answer to a Read.
 	Operation time.Duration `parameter:"operation"`
 	// Bulk is for each call in which the backend works by itself, for as long as there is content: Copy,
 	// Move, Concat, DeleteTree, AbortUploads, and CommitUpload once it has been sent its body.

@@ -63,6 +63,10 @@ var operations = []struct {
 		return err
 	}},
 	{"CancelUpload", "operation", func(ctx context.Context, b storagedriver.Backend) error { return b.CancelUpload(ctx, "t") }},
+	{"ListUploads", "operation", func(ctx context.Context, b storagedriver.Backend) error {
+		_, err := b.ListUploads(ctx, "/a", "", 1)
+		return err
+	}},
 	{"AbortUploads", "bulk", func(ctx context.Context, b storagedriver.Backend) error { return b.AbortUploads(ctx, "/a") }},
 	{"DeleteTree", "bulk", func(ctx context.Context, b storagedriver.Backend) error { return b.DeleteTree(ctx, "/a") }},
 	{"Copy", "bulk", func(ctx context.Context, b storagedriver.Backend) error { return b.Copy(ctx, "/a", "/b") }},

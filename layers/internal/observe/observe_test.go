@@ -130,6 +130,10 @@ func (n *next) AbortUploads(ctx context.Context, path string) error {
 	return n.call(ctx, "AbortUploads %s", path)
 }
 
+func (n *next) ListUploads(ctx context.Context, path, cursor string, limit int) (storagedriver.Page, error) {
+	return storagedriver.Page{Cursor: "on"}, n.call(ctx, "ListUploads %s %s %d", path, cursor, limit)
+}
+
 // calls is every call of a Backend: what it is told as, what reaches the backend, and what the
 // watch is told of its end.
 var calls = []struct {
@@ -199,6 +203,10 @@ var calls = []struct {
 	{"AbortUploads /a", "AbortUploads /a", "0 0", func(ctx context.Context, b storagedriver.Backend) (string, error) {
 		return "", b.AbortUploads(ctx, "/a")
 	}, ""},
+	{"ListUploads /a", "ListUploads /a c 9", "0 0", func(ctx context.Context, b storagedriver.Backend) (string, error) {
+		p, err := b.ListUploads(ctx, "/a", "c", 9)
+		return p.Cursor, err
+	}, "on"},
 }
 
 // record is a Begin that keeps lines.

@@ -58,6 +58,15 @@ func (b *backend) AbortUploads(ctx context.Context, path string) error {
 	return b.do(ctx, Call{Operation: "AbortUploads", Path: path}, func(ctx context.Context) error { return b.next.AbortUploads(ctx, path) })
 }
 
+// ListUploads implements storagedriver.Uploads.
+func (b *backend) ListUploads(ctx context.Context, path, cursor string, limit int) (p storagedriver.Page, err error) {
+	err = b.do(ctx, Call{Operation: "ListUploads", Path: path}, func(ctx context.Context) error {
+		p, err = b.next.ListUploads(ctx, path, cursor, limit)
+		return err
+	})
+	return p, err
+}
+
 // tail is what OpenUpload returned: its bytes come from the backend.
 type tail struct {
 	storagedriver.Source

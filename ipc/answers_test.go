@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/chunked/chunkedtest"
 	"github.com/berth-dev/storagedriver/drivers/inmemory"
 )
 
@@ -159,4 +161,35 @@ func TestPromisesOfABackendAreHeld(t *testing.T) {
 		return io.NopCloser(bytes.NewReader(nil)), -1, nil
 	}})
 	wantFault(t, readIt(t.Context(), b), storagedriver.KindCorrupt, "a body of -1 bytes was promised")
+}
+
+func TestUploadsAreListed(t *testing.T) {
+	begun := time.Unix(1_000_000, 5)
+	m := &chunkedtest.Memory{Can: storagedriver.AbilityParts | storagedriver.AbilityListUploads, Now: func() time.Time { return begun }}
+	b := connected(t, m)
+	for _, path := range []string{"/a/b/c", "/a/b/c", "/a/d", "/ab/c"} {
+		up, err := b.OpenUpload(t.Context(), path, false)
+		if err == nil {
+			_, err = b.PutPart(t.Context(), up.Token, storagedriver.Part{Number: 1, Body: storagedriver.BytesSource("part")})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := b.ListUploads(t.Context(), "/a", "", 2)
+	if err != nil || first.Cursor == "" {
+		t.Fatalf("%+v, %v, want two uploads and a cursor", first, err)
+	}
+	second, err := b.ListUploads(t.Context(), "/a", first.Cursor, 2)
+	want := []storagedriver.Entry{{Name: "b/c", ModTime: begun}, {Name: "b/c", ModTime: begun}, {Name: "d", ModTime: begun}}
+	if got := append(first.Entries, second.Entries...); err != nil || second.Cursor != "" || !slices.Equal(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	_, err = connected(t, inmemory.New()).ListUploads(t.Context(), "/a", "", 2)
+	if storagedriver.KindOf(err) != storagedriver.KindUnsupported || !strings.Contains(err.Error(), "list-uploads") {
+		t.Errorf("of a driver without the ability: %v, want it refused", err)
+	}
+	if broken := m.Breaches(); len(broken) > 0 {
+		t.Errorf("the backend's contract was broken: %q", broken)
+	}
 }

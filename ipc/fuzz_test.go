@@ -45,7 +45,7 @@ func FuzzHost(f *testing.F) {
 		frame{3, frameAgain, nil}, frame{3, frameCredit, []byte{0, 0, 0, 1}}, frame{3, frameReply, encoded(&abi.Empty{})},
 		frame{4, frameReceipts, encoded(&abi.ReceiptsPage{Page: []abi.Receipt{{Num: 1}, {Num: 2}}})},
 		frame{4, frameReply, encoded(&abi.UploadOpenReply{Token: "t", Tail: []byte("tail")})},
-		frame{5, frameReply, encoded(&abi.ListReply{Entries: []abi.Entry{{Name: "a"}}})}))
+		frame{5, frameReply, encoded(&abi.ListReply{Entries: []abi.Entry{{Name: "a"}}})}, frame{6, frameReply, encoded(&abi.ListReply{Entries: []abi.Entry{{Name: "a/b", Time: 1}}})}))
 	f.Add(stream(hello, frame{1, frameReply, encoded(&abi.Error{Kind: 1, Message: "none"})}, frame{2, frameEnd, nil}))
 	f.Add(append(stream(hello), header(maxPayload, 1, byte(frameReply))...))
 	f.Add(stream(hello, entry, frame{2, frameReply, encoded(&abi.ReadReply{Len: 9, Body: lent})}, frame{2, frameEnd, encoded(&abi.Error{Kind: 12})}))
@@ -109,6 +109,7 @@ func everyCall(ctx context.Context, b *backend) {
 		}
 	}
 	_, _ = b.List(ctx, "/a", "", 0)
+	_, _ = b.ListUploads(ctx, "/a", "", 0)
 	_ = b.CommitUpload(ctx, "t", tableOf(2), storagedriver.BytesSource("end"))
 }
 
@@ -120,7 +121,7 @@ func FuzzDriver(f *testing.F) {
 	f.Add(stream(hello, called(1, abi.OpDescribe, &abi.Empty{}), open))
 	f.Add(stream(hello, open, called(2, abi.OpPut, &abi.PutRequest{Path: "/a", Size: 5, Body: lent}), frame{2, frameData, []byte("12345")}, frame{2, frameEnd, nil},
 		called(3, abi.OpRead, &abi.ReadRequest{Path: "/a", Len: -1}), frame{3, frameCredit, []byte{0, 0, 0, 1}}, frame{3, frameCancel, nil},
-		called(4, abi.OpStat, &abi.PathRequest{Path: "/"}), called(5, abi.OpList, &abi.ListRequest{Path: "/", Limit: 10})))
+		called(4, abi.OpStat, &abi.PathRequest{Path: "/"}), called(5, abi.OpList, &abi.ListRequest{Path: "/", Limit: 10}), called(6, abi.OpListUploads, &abi.ListRequest{Path: "/", Limit: 10})))
 	f.Add(stream(hello, open, called(2, abi.OpUploadCommit, &abi.UploadEndRequest{Token: "t", Receipts: lent, Body: lent, Size: 3}),
 		frame{2, frameReceipts, encoded(&abi.ReceiptsPage{Page: []abi.Receipt{{Num: 1}}})}, frame{2, frameData, []byte("123")}, frame{2, frameEnd, nil}))
 	f.Add(stream(hello, open, called(2, abi.OpPut, &abi.PutRequest{Path: "/a", Size: 1 << 60, Body: lent}), frame{2, frameAgain, nil}))

@@ -13,6 +13,7 @@ import (
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/abi"
 	"github.com/berth-dev/storagedriver/factory"
+	"github.com/berth-dev/storagedriver/internal/served"
 )
 
 // socket is the descriptor of the socket to the host.
@@ -43,7 +44,7 @@ func StorageDriverServer(driver Served) error {
 	case storagedriver.Backend:
 		b = d
 	case storagedriver.StorageDriver:
-		b = backendOf(d)
+		b = served.New(d)
 	default:
 		return storagedriver.Errorf(storagedriver.KindInvalidArgument, "ipc.StorageDriverServer: a %T is neither a Backend nor a StorageDriver", driver)
 	}

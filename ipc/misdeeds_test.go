@@ -110,6 +110,9 @@ var misdeeds = []struct {
 	{"a tree that climbs", onCall(abi.OpListTree, func(c *handmade, call uint32) {
 		c.reply(call, &abi.ListReply{Entries: []abi.Entry{{Name: "a/../../b"}}})
 	}), func(ctx context.Context, b *backend) error { _, err := b.ListTree(ctx, "/", "", "", 0); return err }, storagedriver.KindGuest, "is no name"},
+	{"uploads that climb", onCall(abi.OpListUploads, func(c *handmade, call uint32) {
+		c.reply(call, &abi.ListReply{Entries: []abi.Entry{{Name: "a/../../b"}}})
+	}), func(ctx context.Context, b *backend) error { _, err := b.ListUploads(ctx, "/", "", 0); return err }, storagedriver.KindGuest, "is no name"},
 	{"a promise beyond what was asked", onCall(abi.OpRead, func(c *handmade, call uint32) { promise(c, call, 11) }), readTen,
 		storagedriver.KindGuest, "it promises 11 bytes, asked for 10"},
 	{"a body and data", onCall(abi.OpRead, func(c *handmade, call uint32) {

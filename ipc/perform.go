@@ -69,6 +69,10 @@ var operations = map[abi.Op]operation{
 		page, err := b.ListTree(c.ctx, m.Path, m.After, m.Cursor, m.Limit)
 		return wirePage(page), err
 	}),
+	abi.OpListUploads: on(func(c *serving, b storagedriver.Backend, m *abi.ListRequest) (answer, error) {
+		page, err := b.ListUploads(c.ctx, m.Path, m.Cursor, m.Limit)
+		return wirePage(page), err
+	}),
 	abi.OpRead: on(func(c *serving, b storagedriver.Backend, m *abi.ReadRequest) (answer, error) {
 		body, n, err := b.Read(c.ctx, m.Path, m.Off, m.Len)
 		if err != nil {

@@ -52,9 +52,9 @@ func TestStorageSectionNamesAnyDriver(t *testing.T) {
 version: 0.1
 storage:
   wasm:
-    path: webdav.wasm
+    module: webdav.wasm
     allow: ["http://127.0.0.1:8080"]
-    memory: 64
+    limits: {memory: 64}
     parameters: {root: "http://127.0.0.1:8080/", nested: {deep: [{a: 1}]}}
   delete: {enabled: true}
   maintenance: {readonly: {enabled: false}}
@@ -62,9 +62,9 @@ storage:
 http: {addr: "127.0.0.1:0"}
 `)
 	want := map[string]any{
-		"path":   "webdav.wasm",
+		"module": "webdav.wasm",
 		"allow":  []any{"http://127.0.0.1:8080"},
-		"memory": 64,
+		"limits": map[string]any{"memory": 64},
 		"parameters": map[string]any{
 			"root":   "http://127.0.0.1:8080/",
 			"nested": map[string]any{"deep": []any{map[string]any{"a": 1}}},
@@ -162,7 +162,7 @@ func TestServeRefusesWhatNobodyCheckedBefore(t *testing.T) {
 	}{
 		"redirect":       {"storage: {inmemory: {}, redirect: {disable: perhaps}}", []string{"redirect"}},
 		"auth":           {"storage: inmemory\nauth: {nobody: {}}", []string{"authorization", "nobody"}},
-		"middleware":     {"storage: inmemory\nmiddleware: {storage: [{name: cloudfront}]}", []string{"middleware", "cloudfront"}},
+		"middleware":     {"storage: inmemory\nmiddleware: {storage: [{name: cloudfront}]}", []string{"middleware", "cloudfront", "baseurl"}},
 		"tag limit":      {"storage: {inmemory: {}, tag: {concurrencylimit: many}}", []string{"tag"}},
 		"host":           {"storage: inmemory\nhttp: {host: '://'}", []string{"host"}},
 		"purge key":      {"storage: {inmemory: {}, maintenance: {uploadpurging: {aeg: 1h}}}", []string{"uploadpurging.aeg", "age"}},

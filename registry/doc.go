@@ -5,8 +5,7 @@
 // [GarbageCollect] frees what no manifest refers to. [ToDistribution] and
 // [FromDistribution] translate between the two worlds of drivers.
 //
-// Of what distribution's own command does, this leaves out OpenTelemetry export, the
-// CloudFront storage middleware (it would link the AWS SDK), registration of HTTP middleware
+// Of what distribution's own command does, this leaves out OpenTelemetry export, registration of HTTP middleware
 // by third parties, and /debug/vars (it would print http.secret).
 //
 // distribution logs through logrus's standard logger and registers metrics and factories in

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	_ "github.com/distribution/distribution/v3/registry/auth/htpasswd"
 	_ "github.com/distribution/distribution/v3/registry/auth/silly"
 	_ "github.com/distribution/distribution/v3/registry/auth/token"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/middleware/cloudfront"
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/middleware/redirect"
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/middleware/rewrite"
 )
@@ -27,6 +29,7 @@ import (
 type Handler struct {
 	app    *handlers.App
 	cancel context.CancelFunc
+	log    *slog.Logger
 }
 
 // NewHandler returns the registry's API over d, as config says. Of the storage section only
@@ -34,14 +37,15 @@ type Handler struct {
 // values, not cancellation. The caller closes the Handler when no request is left, then d.
 // A configuration that distribution refuses is an error of one line.
 func NewHandler(ctx context.Context, d storagedriver.StorageDriver, config *Config) (*Handler, error) {
-	return newHandler(ctx, adapt.ToDistribution(d), config)
+	return newHandler(ctx, adapt.ToDistribution(d), config, Logger())
 }
 
-func newHandler(ctx context.Context, d driver.StorageDriver, config *Config) (h *Handler, err error) {
+func newHandler(ctx context.Context, d driver.StorageDriver, config *Config, log *slog.Logger) (h *Handler, err error) {
 	registerHandover()
 	own := ownConfig(config)
 	own.Storage = handoverStorage(config.Storage, d)
 	own.Health.StorageDriver.Enabled = false // Serve's, which waits for it to end
+	warnOfCloudFront(d, own, log)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if p := recover(); p != nil {
@@ -49,7 +53,7 @@ func newHandler(ctx context.Context, d driver.StorageDriver, config *Config) (h 
 			h, err = nil, refused(p, own)
 		}
 	}()
-	return &Handler{app: handlers.NewApp(ctx, own), cancel: cancel}, nil
+	return &Handler{app: handlers.NewApp(ctx, own), cancel: cancel, log: log}, nil
 }
 
 // ownConfig returns a copy that NewApp may change, without the middleware that is disabled: NewApp
@@ -63,6 +67,17 @@ func ownConfig(config *Config) *Config {
 	urls := &own.Validation.Manifests.URLs
 	urls.Allow, urls.Deny = slices.Clone(urls.Allow), slices.Clone(urls.Deny)
 	return &own
+}
+
+// warnOfCloudFront says so when the middleware cloudfront will do nothing: it signs for the keys of a bucket, and says itself only
+// at each request that there are none.
+func warnOfCloudFront(d driver.StorageDriver, config *Config, log *slog.Logger) {
+	_, inBucket := d.(interface{ S3BucketKey(path string) string })
+	for _, m := range config.Middleware["storage"] {
+		if m.Name == "cloudfront" && !inBucket {
+			log.Warn("middleware.storage: cloudfront does nothing: the driver has no bucket", "driver", d.Name())
+		}
+	}
 }
 
 // refused is the error of one line for what NewApp panicked with.
@@ -84,7 +99,10 @@ func refused(p any, config *Config) error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := adapt.WithRequest(r.Context())
 	defer adapt.EndRequest(ctx)
-	h.app.ServeHTTP(w, r.WithContext(ctx))
+	r = r.WithContext(ctx)
+	a := &answering{ResponseWriter: w, request: r, log: h.log}
+	h.app.ServeHTTP(a, r)
+	a.finish()
 }
 
 // Close stops what runs in the background. It is called once, after the last request.

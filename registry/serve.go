@@ -84,7 +84,7 @@ func (s *server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.handler, err = newHandler(ctx, adapt.ToDistribution(s.d), s.Config); err != nil {
+	if s.handler, err = newHandler(ctx, adapt.ToDistribution(s.d), s.Config, s.log); err != nil {
 		return err
 	}
 	if err := s.handler.registerChecks(s.checks); err != nil {

@@ -14,6 +14,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// distribution's handlers leave one event broadcaster behind each.
 		goleak.IgnoreTopFunction("github.com/docker/go-events.(*Broadcaster).run"),
+		// Its middleware cloudfront asks for the networks of AWS for ever.
+		goleak.IgnoreAnyFunction("github.com/distribution/distribution/v3/registry/storage/driver/middleware/cloudfront.(*awsIPs).updater"),
 		// And one idle queue for each endpoint of notifications: what would close both is a field
 		// of App that nothing exported reaches.
 		goleak.IgnoreAnyFunction("github.com/distribution/distribution/v3/notifications.(*eventQueue).next"))

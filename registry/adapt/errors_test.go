@@ -24,6 +24,8 @@ type failing struct {
 
 func (f failing) Name() string { return "failing" }
 
+func (f failing) Capabilities() storagedriver.Capabilities { return storagedriver.Capabilities{} }
+
 func (f failing) GetContent(context.Context, string) ([]byte, error)           { return nil, f.err }
 func (f failing) PutContent(context.Context, string, []byte) error             { return f.err }
 func (f failing) List(context.Context, string) ([]string, error)               { return nil, f.err }

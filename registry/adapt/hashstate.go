@@ -37,10 +37,12 @@ func WithRequest(ctx context.Context) context.Context {
 
 type requestKey struct{}
 
-// request holds the writers one HTTP request opened, by path. A nil request holds none.
+// request holds the writers one HTTP request opened, by path, and what failed of it. A nil request holds none.
 type request struct {
 	mu      sync.Mutex
 	writers map[string]*writer
+	failure *storagedriver.Error
+	lost    error // why a writer could not be suspended
 }
 
 func requestOf(ctx context.Context) *request {
@@ -147,7 +149,7 @@ func (t *toDistribution) listHashStates(ctx context.Context, dir, stored string)
 	for i := range paths {
 		paths[i] = dir + strings.TrimPrefix(paths[i], stored)
 	}
-	return paths, t.fail(dir, err)
+	return paths, t.fail(ctx, dir, err)
 }
 
 func (t *toDistribution) putHashState(ctx context.Context, state hashState, content []byte) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/distribution/distribution/v3/registry/storage/driver"
@@ -17,8 +18,27 @@ import (
 // distribution asks for pages of its catalog and of a repository's tags, calls back in
 // the order that those pages need: depth first, siblings by name, so that the tag "1"
 // comes before "1-alpine".
+//
+// If d's Capabilities name a bucket, what is returned has the method S3BucketKey as well, which is how distribution's middleware for
+// a content delivery network learns the key of a path.
 func ToDistribution(d storagedriver.StorageDriver) driver.StorageDriver {
-	return &toDistribution{d: d}
+	t := &toDistribution{d: d}
+	if keys := d.Capabilities().Keys; keys.Bucket != "" {
+		return &inBucket{toDistribution: t, keys: keys}
+	}
+	return t
+}
+
+// inBucket is a toDistribution whose files are in a bucket. That is a type of its own because distribution asks for
+// the method, not for the bucket.
+type inBucket struct {
+	*toDistribution
+	keys storagedriver.Keys
+}
+
+// S3BucketKey returns the key of the file at path.
+func (b *inBucket) S3BucketKey(path string) string {
+	return b.keys.Prefix + strings.TrimPrefix(path, "/")
 }
 
 type toDistribution struct {
@@ -28,8 +48,14 @@ type toDistribution struct {
 
 var _ driver.StorageDriver = (*toDistribution)(nil)
 
-func (t *toDistribution) fail(path string, err error) error {
-	return distributionError(t.d.Name(), path, 0, err)
+// fail returns err as distribution's, and has the request of ctx remember it.
+func (t *toDistribution) fail(ctx context.Context, path string, err error) error {
+	return t.failAt(ctx, path, 0, err)
+}
+
+func (t *toDistribution) failAt(ctx context.Context, path string, offset int64, err error) error {
+	requestOf(ctx).failed(err)
+	return distributionError(t.d.Name(), path, offset, err)
 }
 
 func (t *toDistribution) Name() string { return t.d.Name() }
@@ -40,20 +66,23 @@ func (t *toDistribution) GetContent(ctx context.Context, path string) ([]byte, e
 		stored = state.path
 	}
 	content, err := t.d.GetContent(ctx, stored)
-	return content, t.fail(path, err)
+	return content, t.fail(ctx, path, err)
 }
 
 func (t *toDistribution) PutContent(ctx context.Context, path string, content []byte) error {
 	if state, ok := parseHashState(path); ok {
-		return t.fail(path, t.putHashState(ctx, state, content))
+		return t.fail(ctx, path, t.putHashState(ctx, state, content))
 	}
-	return t.fail(path, t.d.PutContent(ctx, path, content))
+	return t.fail(ctx, path, t.d.PutContent(ctx, path, content))
 }
 
 func (t *toDistribution) Reader(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
 	reader, err := t.d.Reader(ctx, path, offset)
 	if err != nil {
-		return nil, distributionError(t.d.Name(), path, offset, err)
+		return nil, t.failAt(ctx, path, offset, err)
+	}
+	if r := requestOf(ctx); r != nil {
+		return &body{ReadCloser: reader, request: r}, nil
 	}
 	return reader, nil
 }
@@ -73,18 +102,18 @@ func (t *toDistribution) Writer(ctx context.Context, path string, append bool) (
 		}
 	}
 	if err != nil {
-		return nil, t.fail(path, err)
+		return nil, t.fail(ctx, path, err)
 	}
-	out := &writer{w: w, name: t.d.Name(), path: path, contender: self}
+	out := &writer{w: w, name: t.d.Name(), path: path, contender: self, request: requestOf(ctx)}
 	out.forget = func() error { return t.removeHashStates(ctx, path) }
-	out.requested = requestOf(ctx).opened(path, out)
+	out.requested = out.request.opened(path, out)
 	return out, nil
 }
 
 func (t *toDistribution) Stat(ctx context.Context, path string) (driver.FileInfo, error) {
 	info, err := t.d.Stat(ctx, path)
 	if err != nil {
-		return nil, t.fail(path, err)
+		return nil, t.fail(ctx, path, err)
 	}
 	return info, nil
 }
@@ -94,21 +123,21 @@ func (t *toDistribution) List(ctx context.Context, path string) ([]string, error
 		return t.listHashStates(ctx, path, stored)
 	}
 	paths, err := t.d.List(ctx, path)
-	return paths, t.fail(path, err)
+	return paths, t.fail(ctx, path, err)
 }
 
 func (t *toDistribution) Move(ctx context.Context, sourcePath, destPath string) error {
 	move := func() error { return t.d.Move(ctx, sourcePath, destPath) }
 	if w := requestOf(ctx).writer(sourcePath); w != nil && w.contender != nil {
 		defer w.release()
-		return t.fail(sourcePath, w.contender.move(func() error { return t.verifyBlob(ctx, sourcePath, destPath) }, move))
+		return t.fail(ctx, sourcePath, w.contender.move(func() error { return t.verifyBlob(ctx, sourcePath, destPath) }, move))
 	}
-	return t.fail(sourcePath, move())
+	return t.fail(ctx, sourcePath, move())
 }
 
 func (t *toDistribution) Delete(ctx context.Context, path string) error {
 	requestOf(ctx).release(path)
-	return t.fail(path, t.d.Delete(ctx, path))
+	return t.fail(ctx, path, t.d.Delete(ctx, path))
 }
 
 // RedirectURL answers "" where the driver does not redirect: to distribution an error
@@ -122,7 +151,7 @@ func (t *toDistribution) RedirectURL(r *http.Request, path string) (string, erro
 	if storagedriver.KindOf(err) == storagedriver.KindUnsupported {
 		return "", nil
 	}
-	return url, t.fail(path, err)
+	return url, t.fail(r.Context(), path, err)
 }
 
 // writer is a FileWriter that remembers what the hash state of its upload depends on. Like
@@ -133,12 +162,16 @@ type writer struct {
 	contender  *contender   // nil for what is no upload of a blob
 	forget     func() error // removes the upload's hash states
 	ended      bool         // committed or cancelled: there is nothing to resume
-	requested  bool         // a request knows it, and releases it
+	request    *request     // it was opened by; nil for none
+	requested  bool         // the request knows it, and releases it
 	closed     bool
 	closeErr   error
 }
 
-func (w *writer) fail(err error) error { return distributionError(w.name, w.path, 0, err) }
+func (w *writer) fail(err error) error {
+	w.request.failed(err)
+	return distributionError(w.name, w.path, 0, err)
+}
 
 func (w *writer) Write(p []byte) (int, error) {
 	if w.contender != nil && len(p) > 0 {
@@ -165,7 +198,9 @@ func (w *writer) Close() error {
 func (w *writer) suspend() error {
 	if !w.closed {
 		w.closed = true
-		w.closeErr = w.fail(w.w.Close())
+		err := w.w.Close()
+		w.request.suspended(err)
+		w.closeErr = w.fail(err)
 	}
 	return w.closeErr
 }

@@ -39,13 +39,13 @@ func (t *toDistribution) Walk(ctx context.Context, path string, f driver.WalkFn,
 	if failed {
 		return callback
 	}
-	return t.fail(path, err)
+	return t.fail(ctx, path, err)
 }
 
 func (t *toDistribution) walkPaged(ctx context.Context, path, startAfter string, f driver.WalkFn) error {
 	children, err := t.d.List(ctx, path)
 	if err != nil {
-		return t.fail(path, err)
+		return t.fail(ctx, path, err)
 	}
 	p := pagedWalk{ctx: ctx, t: t, startAfter: startAfter, catalog: strings.HasSuffix(path, "/repositories"), f: f}
 	_, err = p.visit(children)
@@ -101,7 +101,7 @@ func (p *pagedWalk) visit(children []string) (bool, error) {
 			continue
 		}
 		if err != nil {
-			return false, p.t.fail(child, err)
+			return false, p.t.fail(p.ctx, child, err)
 		}
 		if more, err := p.visit(below); err != nil || !more {
 			return more, err

@@ -132,6 +132,10 @@ func (c *checker) section(n *Node, v *yaml.Node, path string, depth int) {
 		}
 		return
 	}
+	if v.Kind == yaml.ScalarNode && n.Alone != "" {
+		c.check(n.Keys[n.Alone], v, path, depth+1)
+		return
+	}
 	if v.Kind != yaml.MappingNode {
 		c.say(v, path, "must be a section with keys of its own: %s", strings.Join(n.names(), ", "))
 		return
@@ -265,9 +269,13 @@ func (c *checker) scalar(n *Node, v *yaml.Node, path string) {
 	}
 }
 
-// withoutValue is the text of somebody else's error, unless it holds the value.
+// withoutValue is the text of somebody else's error, unless it holds the value. One that is too short to tell from the text's own words
+// counts only in quotes, as in package factory.
 func withoutValue(text, value string) string {
-	if value != "" && strings.Contains(text, value) {
+	if len(value) < 4 {
+		value = strconv.Quote(value)
+	}
+	if strings.Contains(text, value) {
 		return "is not allowed"
 	}
 	return text

@@ -90,12 +90,7 @@ func (d *Document) parse(data []byte) (*yaml.Node, bool) {
 		d.say(0, "", "is empty; it needs at least version and storage")
 		return nil, false
 	case err != nil:
-		line, text := 0, strings.TrimPrefix(err.Error(), "yaml: ")
-		if m := yamlLine.FindStringSubmatch(text); m != nil {
-			line, _ = strconv.Atoi(m[1]) // digits, or 0
-			text = strings.Replace(text, m[0], "", 1)
-		}
-		d.say(line, "", "is not YAML: %s", text)
+		d.notYAML(err)
 		return nil, false
 	}
 	top := root.Content[0]
@@ -113,6 +108,16 @@ func (d *Document) parse(data []byte) (*yaml.Node, bool) {
 	return top, true
 }
 
+// notYAML notes an error of a YAML library.
+func (d *Document) notYAML(err error) {
+	line, text := 0, strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		line, _ = strconv.Atoi(m[1]) // digits, or 0
+		text = strings.Replace(text, m[0], "", 1)
+	}
+	d.say(line, "", "is not YAML: %s", text)
+}
+
 func hasKey(n *yaml.Node, key string) bool {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == key || n.Content[i].Value == "<<" {
@@ -125,6 +130,9 @@ func hasKey(n *yaml.Node, key string) bool {
 // build has distribution's parser make the configuration, and applies the rules. What the parser
 // refuses is known already where there are problems.
 func (d *Document) build(data []byte) {
+	before := len(d.Problems)
+	d.ignoredVariables(data) // first: the parser panics on some of them
+	d.gaps()
 	known := d.Err() != nil
 	defer func() {
 		// The parser panics on several drivers, and where a variable points into what is no section.
@@ -143,9 +151,12 @@ func (d *Document) build(data []byte) {
 		return
 	}
 	d.Config = c
+	for name, parameters := range c.Storage {
+		if n := d.tree.root.at("storage").Keys[name]; n != nil && parameters != nil {
+			n.lists(map[string]any(parameters))
+		}
+	}
 	d.value = plain(reflect.ValueOf(*c))
-	before := len(d.Problems)
-	d.ignoredVariables(data)
 	d.rules()
 	// A rule has nothing to add to what is wrong with a value by itself.
 	d.Problems = slices.Concat(d.Problems[:before], slices.DeleteFunc(slices.Clone(d.Problems[before:]), func(p Problem) bool {

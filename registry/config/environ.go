@@ -21,6 +21,9 @@ const pathVariable = "REGISTRY_CONFIGURATION_PATH"
 type setting struct {
 	name string
 	path string
+	null bool // the value is nothing, to which other variables may add
+	// places are the keys that the value sets.
+	places map[string]int
 }
 
 // serviceVariable matches what Kubernetes sets in every container for a Service called registry or
@@ -62,7 +65,7 @@ func (d *Document) sayOf(name string, warning bool, format string, args ...any) 
 
 // variable judges the value of one that sets the key at path.
 func (d *Document) variable(name, value, path string, target *Node) {
-	d.env = append(d.env, setting{name, path})
+	d.env = append(d.env, setting{name: name, path: path})
 	own := &d.env[len(d.env)-1]
 	if section, why := d.tree.refusedAbove(path); why != "" {
 		d.Problems = append(d.Problems, Problem{Source: name, Path: section, Message: why})
@@ -74,7 +77,7 @@ func (d *Document) variable(name, value, path string, target *Node) {
 		d.Problems = append(d.Problems, Problem{Source: name, Path: path, Message: "is not YAML; put the value in quotes"})
 		return
 	}
-	if len(root.Content) == 0 {
+	if own.null = whole == nil; len(root.Content) == 0 {
 		return
 	}
 	if value := root.Content[0]; target != nil && target.Short && value.Kind == yaml.ScalarNode && !isNull(value) {
@@ -82,31 +85,78 @@ func (d *Document) variable(name, value, path string, target *Node) {
 	}
 	c := &checker{source: name, places: map[string]int{}}
 	c.check(target, root.Content[0], path, 0)
+	own.places = c.places
 	d.Problems = append(d.Problems, c.problems...)
 }
 
-// ignoredVariables refuses those that distribution's parser passes over: below a section of parameters that is in the file.
+// ignoredVariables refuses those that distribution's parser passes over: below a section of parameters that is in the file, or that
+// another variable sets as a whole.
 func (d *Document) ignoredVariables(data []byte) {
 	var file any
 	if yaml2.Unmarshal(data, &file) != nil {
 		return // known already
 	}
 	for _, s := range d.env {
-		steps := strings.Split(s.path, ".")
+		steps := strings.Split(strings.ReplaceAll(s.path, "[", ".["), ".")
 		if !slices.Contains([]string{"storage", "auth"}, steps[0]) && !within(s.path, "log.fields") {
+			continue
+		}
+		if i := slices.IndexFunc(d.env, func(other setting) bool {
+			return !other.null && len(strings.Split(other.path, ".")) > 2 && other.path != s.path && within(s.path, other.path)
+		}); i >= 0 {
+			d.Problems = append(d.Problems, Problem{Source: s.name, Path: s.path, Message: "has no effect, in distribution either, beside " +
+				d.env[i].name + ", which sets all of " + d.env[i].path + "; set it there"})
 			continue
 		}
 		at := file
 		for i, step := range steps[:len(steps)-1] {
 			section, _ := at.(map[any]any)
 			at = section[step]
-			if _, there := at.(map[any]any); there && i >= 2 {
+			_, isSection := at.(map[any]any)
+			_, isList := at.([]any)
+			if isList || isSection && i >= 2 {
 				d.Problems = append(d.Problems, Problem{Source: s.name, Path: s.path, Message: "has no effect, in distribution either, where the file has " +
-					strings.Join(steps[:i+1], ".") + "; set it there"})
+					strings.ReplaceAll(strings.Join(steps[:i+1], "."), ".[", "[") + "; set it there"})
 				break
 			}
 		}
 	}
+}
+
+// index matches the index of an element of a list.
+var index = regexp.MustCompile(`\[(\d+)\]`)
+
+// gaps refuses variables that set an element of a list and leave out one before it.
+func (d *Document) gaps() {
+	for _, s := range d.env {
+		if slices.ContainsFunc(d.Problems, func(p Problem) bool { return p.Source == s.name }) {
+			continue
+		}
+		if gap := d.gapBefore(s.path); gap != "" {
+			d.Problems = append(d.Problems, Problem{Source: s.name, Path: s.path, Message: "leaves a gap: nothing sets " + gap + "; count the elements of a list from 0"})
+		}
+	}
+}
+
+// gapBefore returns the element of a list that would have to stand before the one that path is, or is in, or "" where nothing is
+// missing.
+func (d *Document) gapBefore(path string) string {
+	for _, at := range index.FindAllStringSubmatchIndex(path, -1) {
+		n, err := strconv.Atoi(path[at[2]:at[3]])
+		if err != nil || n == 0 {
+			continue
+		}
+		list := path[:at[0]]
+		before := fmt.Sprintf("%s[%d]", list, n-1)
+		_, inFile := d.places[before]
+		if !inFile && !slices.ContainsFunc(d.env, func(s setting) bool {
+			_, whole := s.places[list]
+			return whole || s.path == list && !s.null || within(s.path, before)
+		}) {
+			return before
+		}
+	}
+	return ""
 }
 
 // resolve follows the parts of a variable's name. Where the keys are not known, target is nil. After

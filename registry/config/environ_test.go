@@ -154,3 +154,46 @@ func TestVariablesBelowWhatTheFileHasAreSaid(t *testing.T) {
 		t.Errorf("the parser reads it now: got %v, want %v", got, want)
 	}
 }
+
+// TestGapsInListsOfVariablesAreSaid, but none where the file or another variable has what is before.
+func TestGapsInListsOfVariablesAreSaid(t *testing.T) {
+	const none = "version: 0.1\nstorage: inmemory\n"
+	for name, c := range map[string]struct {
+		file string
+		set  []string
+		want []string
+	}{
+		"no first":        {none, []string{"REDIS_ADDRS_1=b:1"}, []string{"REGISTRY_REDIS_ADDRS_1: redis.addrs[1] leaves a gap: nothing sets redis.addrs[0]; count the elements of a list from 0"}},
+		"no second":       {none, []string{"REDIS_ADDRS_0=a:1", "REDIS_ADDRS_2=b:1"}, []string{"REGISTRY_REDIS_ADDRS_2: redis.addrs[2] leaves a gap: nothing sets redis.addrs[1]; count the elements of a list from 0"}},
+		"of sections":     {none, []string{"HEALTH_FILECHECKERS_1_FILE=/a"}, []string{"REGISTRY_HEALTH_FILECHECKERS_1_FILE: health.file[1].file leaves a gap: nothing sets health.file[0]; count the elements of a list from 0"}},
+		"a whole before":  {none, []string{"REDIS_ADDRS=[a:1]", "REDIS_ADDRS_1=b:1"}, nil},
+		"a section's":     {none, []string{"REDIS={addrs: [a:1]}", "REDIS_ADDRS_1=b:1"}, nil},
+		"the file's":      {none + "redis: {addrs: [a:1]}\n", []string{"REDIS_ADDRS_1=b:1"}, nil},
+		"after the file":  {none + "redis: {addrs: [a:1]}\n", []string{"REDIS_ADDRS_2=b:1"}, []string{"REGISTRY_REDIS_ADDRS_2: redis.addrs[2] leaves a gap: nothing sets redis.addrs[1]; count the elements of a list from 0"}},
+		"one and another": {none, []string{"REDIS_ADDRS_0=a:1", "REDIS_ADDRS_1=b:1"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, one := range c.set {
+				key, value, _ := strings.Cut(one, "=")
+				t.Setenv("REGISTRY_"+key, value)
+			}
+			expectProblems(t, read(t, c.file), c.want...)
+		})
+	}
+}
+
+// TestVariablesBelowWhatAnotherSetsAreSaid: distribution's parser passes over them, whatever the other's value.
+func TestVariablesBelowWhatAnotherSetsAreSaid(t *testing.T) {
+	t.Setenv("REGISTRY_STORAGE_ANYTHING_DEEP", "{first: 1}")
+	t.Setenv("REGISTRY_STORAGE_ANYTHING_DEEP_NUMBER", "7")
+	t.Setenv("REGISTRY_STORAGE_ANYTHING_EMPTY", "")
+	t.Setenv("REGISTRY_STORAGE_ANYTHING_EMPTY_NUMBER", "7")
+	d := read(t, "version: 0.1\nstorage: {anything: {rootdirectory: /data}}\n")
+	expectProblems(t, d, "REGISTRY_STORAGE_ANYTHING_DEEP_NUMBER: storage.anything.deep.number has no effect, in distribution either, "+
+		"beside REGISTRY_STORAGE_ANYTHING_DEEP, which sets all of storage.anything.deep; set it there")
+	for key, want := range map[string]any{"deep": map[any]any{"first": 1}, "empty": map[string]any{"number": 7}} {
+		if got := d.Config.Storage["anything"][key]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: the parser reads %#v, want %#v", key, got, want)
+		}
+	}
+}

@@ -38,6 +38,12 @@ type Node struct {
 	// Short is what a scalar in place of a Section means ("storage: inmemory"): the name of
 	// the key that gets an empty section.
 	Short bool
+	// Alone is the key of a Section whose value a scalar in place of the Section is ("http://a" for
+	// {origin: http://a}).
+	Alone string
+	// Def is the name under which the JSON Schema defines the node, once, for those that stand in several places or
+	// contain themselves; "" has it written out where it stands.
+	Def string
 	// Lenient values may be strings wherever their text is a value of Kind: what package
 	// factory makes of a driver's parameters.
 	Lenient bool
@@ -57,6 +63,10 @@ type Node struct {
 	Refused string
 	// Description is one line for the JSON Schema.
 	Description string
+	// Field is what OfParameters read the node off, as in "filesystem.Config.RootDirectory"; "" is nothing, or a field of a type without a name.
+	Field string
+	// values are what a String whose type checks it itself may be, if there are few.
+	values []string
 	// Gone are former keys of a Section, and what to do instead.
 	Gone map[string]string
 	// Required keys of a Section must be set where the Section is.

@@ -74,7 +74,8 @@ func addFields(n *Node, t reflect.Type) {
 const parameterTag = "parameter"
 
 // OfParameters reads a Section off a struct whose fields are tagged `parameter:"name"`, as
-// package factory decodes it. What the struct holds are the defaults; zero values are none.
+// package factory decodes it. What the struct holds are the defaults; zero values are none. A type that is an
+// encoding.TextUnmarshaler and takes few values may have a method Values() []string, which returns them, for the JSON Schema.
 func OfParameters(v any) *Node {
 	return ofParameters(reflect.Indirect(reflect.ValueOf(v)))
 }
@@ -94,7 +95,12 @@ func addParameters(n *Node, v reflect.Value) {
 		case options == "squash":
 			addParameters(n, v.Field(i))
 		case name != "" && name != "-":
-			n.Add(name, ofParameter(v.Field(i), name))
+			child := ofParameter(v.Field(i), name)
+			child.Secret = child.Secret || options == "secret"
+			if v.Type().Name() != "" {
+				child.Field = v.Type().String() + "." + f.Name
+			}
+			n.Add(name, child)
 		}
 	}
 }
@@ -118,6 +124,9 @@ func ofParameter(v reflect.Value, name string) *Node {
 		n.Kind = String
 		n.judge = func(text string) error {
 			return reflect.New(t).Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
+		}
+		if few, ok := reflect.Zero(t).Interface().(interface{ Values() []string }); ok {
+			n.values = few.Values()
 		}
 	default:
 		n.Kind = parameterKind(t)
@@ -159,4 +168,21 @@ func parameterKind(t reflect.Type) Kind {
 		return Any
 	}
 	return Int
+}
+
+// Describe sets the Description of each node at and below n that has none and whose Field is in texts, before a Tree is made of it.
+func (n *Node) Describe(texts map[string]string) { n.describe(texts, map[*Node]bool{}) }
+
+func (n *Node) describe(texts map[string]string, done map[*Node]bool) {
+	if n == nil || done[n] {
+		return
+	}
+	done[n] = true
+	if n.Description == "" {
+		n.Description = texts[n.Field]
+	}
+	n.Elem.describe(texts, done)
+	for _, child := range n.Keys {
+		child.describe(texts, done)
+	}
 }

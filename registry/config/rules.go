@@ -1,12 +1,15 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/distribution/distribution/v3/configuration"
@@ -51,6 +54,11 @@ func (d *Document) rules() {
 func (d *Document) needed(n *Node, v any, path string) {
 	switch v := v.(type) {
 	case map[string]any:
+		if n.Kind == Map && n.Elem != nil {
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				d.needed(n.Elem, v[key], join(path, key))
+			}
+		}
 		if n.Kind != Section {
 			return
 		}
@@ -65,6 +73,9 @@ func (d *Document) needed(n *Node, v any, path string) {
 				d.needed(n.Elem, item, fmt.Sprintf("%s[%d]", path, i))
 			}
 		}
+		return
+	}
+	if _, section := v.(map[string]any); n.Alone != "" && v != nil && !section {
 		return
 	}
 	if len(n.Required) == 0 || !strings.HasSuffix(path, "]") && !d.isSetWithin(path) {
@@ -132,7 +143,24 @@ func (d *Document) judge(driver string) {
 	}
 	storage, _ := d.value.(map[string]any)["storage"].(map[string]any)
 	parameters, _ := storage[driver].(map[string]any)
-	if err := judge(parameters); err != nil {
+	d.judged(path, judge(parameters))
+}
+
+// judged notes what a driver said about its parameters, which stand at path.
+func (d *Document) judged(path string, err error) {
+	var (
+		place *PlaceError
+		all   interface{ Unwrap() []error }
+	)
+	switch {
+	case err == nil:
+	case errors.As(err, &all):
+		for _, err := range all.Unwrap() {
+			d.judged(path, err)
+		}
+	case errors.As(err, &place):
+		d.refuse(join(path, place.Key), "%s", place.Message)
+	default:
 		d.refuse(path, "has what cannot be used: %s", strings.TrimPrefix(err.Error(), storagedriver.KindInvalidArgument.String()+": "))
 	}
 }
@@ -175,15 +203,33 @@ func (d *Document) middlewareRules() {
 			switch {
 			case known && variant.Refused != "":
 				d.refuse(path+".name", "%s", variant.Refused)
+			case known && len(variant.Required) > 0 && !d.isSetWithin(path+".options"):
+				d.refuse(path, "has no options; %s needs %s", m.Name, strings.Join(variant.Required, ", "))
 			case known:
 				d.needed(variant, plainOptions(m), path+".options")
+				if m.Name == "cloudfront" {
+					d.cloudFrontRules(m, path+".options")
+				}
 			case elem.Open:
 			case len(elem.Variants) == 0:
 				d.refuse(path+".name", "names %s, and there is no %s middleware here", m.Name, where)
 			default:
-				d.refuse(path+".name", "names %s; there are redirect, rewrite", m.Name)
+				d.refuse(path+".name", "names %s; there are cloudfront, redirect, rewrite", m.Name)
 			}
 		}
+	}
+}
+
+func (d *Document) cloudFrontRules(m configuration.Middleware, path string) {
+	for _, key := range []string{"duration", "updatefrequency"} {
+		value, is := m.Options[key].(string)
+		if duration, err := time.ParseDuration(value); is && (err != nil || duration <= 0) {
+			d.refuse(join(path, key), "must be a duration such as 20m")
+		}
+	}
+	filter, _ := m.Options["ipfilteredby"].(string)
+	if regions, _ := m.Options["awsregion"].(string); strings.EqualFold(strings.TrimSpace(filter), "awsregion") && regions == "" {
+		d.refuse(join(path, "awsregion"), "is missing: ipfilteredby is awsregion, which needs its regions, separated by commas")
 	}
 }
 

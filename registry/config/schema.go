@@ -3,24 +3,55 @@ package config
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // Schema returns the JSON Schema (2020-12) of what the tree says, for editors and for checks
 // outside of this program. It is laxer than Read where a rule joins several keys.
 func (t *Tree) Schema() map[string]any {
-	s := t.root.schema()
+	defined := definitions{}
+	s := defined.of(t.root)
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	s["title"] = "Configuration of a registry"
 	s["required"] = []any{"version", "storage"}
+	if len(defined) > 0 {
+		s["$defs"] = defined
+	}
 	return s
 }
 
-func (n *Node) schema() map[string]any {
+// Schema returns the JSON Schema (2020-12) of the driver's parameters; of one whose parameters are not known, that of any.
+func (d Driver) Schema() map[string]any {
+	defined := definitions{}
+	s := d.Parameters.schema(defined)
+	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	s["title"] = "Parameters of the storage driver " + d.Name
+	if len(defined) > 0 {
+		s["$defs"] = defined
+	}
+	return s
+}
+
+// definitions are the schemas of nodes with a Def, by that. One is there, though empty, while it is made.
+type definitions map[string]any
+
+func (d definitions) of(n *Node) map[string]any {
+	if n == nil || n.Def == "" {
+		return n.schema(d)
+	}
+	if _, there := d[n.Def]; !there {
+		d[n.Def] = map[string]any{}
+		d[n.Def] = n.schema(d)
+	}
+	return map[string]any{"$ref": "#/$defs/" + n.Def}
+}
+
+func (n *Node) schema(d definitions) map[string]any {
 	if n == nil {
 		return map[string]any{}
 	}
-	s := n.shape()
+	s := n.shape(d)
 	if n.Refused != "" {
 		s = map[string]any{"not": map[string]any{}, "description": n.Refused}
 	}
@@ -30,21 +61,27 @@ func (n *Node) schema() map[string]any {
 	if n.Default != nil && !n.Secret {
 		s["default"] = n.Default
 	}
+	if n.Secret {
+		s["writeOnly"] = true
+	}
 	return s
 }
 
-func (n *Node) shape() map[string]any {
+func (n *Node) shape(d definitions) map[string]any {
 	switch n.Kind {
 	case Section:
-		return n.sectionSchema()
+		if n.Alone != "" {
+			return map[string]any{"anyOf": []any{d.of(n.Keys[n.Alone]), n.sectionSchema(d)}}
+		}
+		return n.sectionSchema(d)
 	case Map:
 		s := map[string]any{"type": []any{"object", "null"}}
 		if n.Elem != nil {
-			s["additionalProperties"] = n.Elem.schema()
+			s["additionalProperties"] = d.of(n.Elem)
 		}
 		return s
 	case List:
-		s := map[string]any{"type": []any{"array", "null"}, "items": n.Elem.schema()}
+		s := map[string]any{"type": []any{"array", "null"}, "items": d.of(n.Elem)}
 		if n.Lenient {
 			s["type"] = []any{"array", "string", "number", "null"}
 		}
@@ -75,6 +112,9 @@ func (n *Node) scalarSchema(kind, pattern string) map[string]any {
 }
 
 func (n *Node) stringSchema() map[string]any {
+	if len(n.values) > 0 {
+		return map[string]any{"enum": n.accepted()}
+	}
 	if len(n.Enum) == 0 {
 		if n.Exact {
 			return map[string]any{"type": []any{"string", "null"}}
@@ -96,17 +136,35 @@ func (n *Node) stringSchema() map[string]any {
 	return map[string]any{"enum": values}
 }
 
-func (n *Node) sectionSchema() map[string]any {
+// accepted are the values that the node's type takes: in other case too if it does, and as the booleans that YAML makes of some words.
+func (n *Node) accepted() []any {
+	values := []any{nil}
+	for _, v := range n.values {
+		for _, form := range []string{v, strings.ToUpper(v), strings.ToLower(v)} {
+			if n.judge(form) == nil && !slices.Contains(values, any(form)) {
+				values = append(values, form)
+			}
+		}
+	}
+	for _, value := range []bool{false, true} {
+		if n.judge(strconv.FormatBool(value)) == nil {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+func (n *Node) sectionSchema(d definitions) map[string]any {
 	properties := map[string]any{}
 	for name, child := range n.Keys {
-		properties[name] = child.schema()
+		properties[name] = d.of(child)
 	}
 	s := map[string]any{"type": "object", "properties": properties}
 	if !n.Open {
 		s["additionalProperties"] = false
 	}
 	if len(n.Variants) > 0 {
-		s["allOf"] = n.variantSchemas()
+		s["allOf"] = n.variantSchemas(d)
 	}
 	if len(n.Required) > 0 {
 		var names []any
@@ -124,7 +182,7 @@ func (n *Node) sectionSchema() map[string]any {
 	return s
 }
 
-func (n *Node) variantSchemas() []any {
+func (n *Node) variantSchemas(d definitions) []any {
 	var out []any
 	for _, name := range slices.Sorted(maps.Keys(n.Variants)) {
 		v := n.Variants[name]
@@ -133,7 +191,7 @@ func (n *Node) variantSchemas() []any {
 			out = append(out, map[string]any{"not": named, "description": v.Refused})
 			continue
 		}
-		out = append(out, map[string]any{"if": named, "then": map[string]any{"properties": map[string]any{"options": v.schema()}}})
+		out = append(out, map[string]any{"if": named, "then": map[string]any{"properties": map[string]any{"options": d.of(v)}}})
 	}
 	return out
 }

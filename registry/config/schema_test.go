@@ -9,13 +9,18 @@ import (
 	yaml2 "go.yaml.in/yaml/v2"
 )
 
-func compiledSchema(t *testing.T) *jsonschema.Schema {
+func schemaText(t *testing.T, tree *Tree) string {
 	t.Helper()
-	text, err := json.Marshal(testTree().Schema())
+	text, err := json.Marshal(tree.Schema())
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	return string(text)
+}
+
+func compiledSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(schemaText(t, testTree())))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +90,7 @@ func TestSchemaRefusesWhatIsWrong(t *testing.T) {
 		"version: 0.1\nstorage: {filesystem: {maxthreads: many}}\n", "version: 0.1\nstorage: {filesystem: {retry: {enabled: 5}}}\n",
 		inMemory + "http: {adr: x}\n", inMemory + "http: {relativeurls: 'yes'}\n", inMemory + "http: {draintimeout: soon}\n",
 		inMemory + "log: {level: loud}\n", inMemory + "auth: {ldap: {}}\n", inMemory + "auth: {silly: {realm: r}}\n",
-		inMemory + "middleware: {storage: [{name: cloudfront}]}\n", inMemory + "middleware: {storage: [{name: redirect, options: {}}]}\n",
+		inMemory + "middleware: {storage: [{name: cloudfront, options: {baseurl: 'https://a'}}]}\n", inMemory + "middleware: {storage: [{name: redirect, options: {}}]}\n",
 		inMemory + "notifications: {endpoints: [{name: a, url: b, ignore: {actions: [pulls]}}]}\n", inMemory + "redis: {pool: {}}\n",
 		"version: 0.1\nstorage: {inmemory: {}, cache: {blobdescriptor: memcached}}\n",
 	} {

@@ -93,9 +93,6 @@ func fillAuth(n *Node) {
 	n.Other = "is no way to authenticate here; there are silly, token, htpasswd, none"
 }
 
-// noCloudFront is why the storage middleware cloudfront is refused.
-const noCloudFront = "cloudfront is not here, because it would link the SDK of AWS; there are redirect, rewrite"
-
 func fillMiddleware(n *Node, known Known) {
 	redirect := section("baseurl", text())
 	redirect.Required = []string{"baseurl"}
@@ -104,7 +101,7 @@ func fillMiddleware(n *Node, known Known) {
 		"storage": {
 			"redirect":   redirect,
 			"rewrite":    section("scheme", text(), "host", text(), "trimpathprefix", text()),
-			"cloudfront": {Refused: noCloudFront},
+			"cloudfront": cloudFront(),
 		},
 	}
 	for _, where := range []string{"registry", "repository", "storage"} {
@@ -114,6 +111,19 @@ func fillMiddleware(n *Node, known Known) {
 		elem.Open = known.Drivers == nil
 		n.Add(where, &Node{Kind: List, Elem: elem})
 	}
+}
+
+// cloudFront are the options of distribution's middleware, which takes durations as text only.
+func cloudFront() *Node {
+	n := section(
+		"baseurl", text(), "privatekey", text(), "keypairid", text(),
+		"duration", &Node{Kind: String, Exact: true, Default: "20m0s", Description: "how long an address is good"},
+		"ipfilteredby", &Node{Kind: String, Exact: true, Enum: []string{"none", "aws", "awsregion"}, Fold: true, Default: "none", Description: "which clients are sent to the bucket itself"},
+		"awsregion", text(), "updatefrequency", &Node{Kind: String, Exact: true, Default: "12h0m0s"}, "iprangesurl", text(),
+	)
+	n.Required = []string{"baseurl", "privatekey", "keypairid"}
+	n.Gone = map[string]string{"updatefrenquency": "is a former spelling; use updatefrequency"}
+	return n
 }
 
 func fillEnums(root *Node) {

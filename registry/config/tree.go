@@ -1,6 +1,7 @@
 package config
 
 import (
+	"io/fs"
 	"reflect"
 	"slices"
 
@@ -22,9 +23,24 @@ type Driver struct {
 	// Parameters are its own; nil is anything. See OfParameters.
 	Parameters *Node
 	// Judge, if set, returns what is wrong with parameters that Parameters has nothing against, as numbers out of their
-	// range. It opens nothing, and its error holds no secret.
+	// range. It opens nothing, and its error holds no secret. A PlaceError says of which key that is, and what errors.Join
+	// returns is said one by one.
 	Judge func(parameters map[string]any) error
 }
+
+// PlaceError says what is wrong with one key of a driver's parameters. It is KindInvalidArgument.
+type PlaceError struct {
+	// Key is its path below the parameters, as "allow[0].origin".
+	Key string
+	// Message follows the key: what is wrong and what to do, without a value that may be secret.
+	Message string
+}
+
+// Error is the key and the message.
+func (e *PlaceError) Error() string { return e.Key + " " + e.Message }
+
+// Is makes it an error of KindInvalidArgument.
+func (e *PlaceError) Is(target error) bool { return target == fs.ErrInvalid }
 
 // Tree is what a configuration may say. It is not changed once made, and may be used concurrently.
 type Tree struct {

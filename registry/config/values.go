@@ -94,7 +94,8 @@ func (d *Document) mapValues(p place, v map[string]any, to *[]Value) {
 		if value == nil && child != nil && child.Kind == Section && (child.Always || d.isSetWithin(join(p.path, key))) {
 			value = map[string]any{}
 		}
-		typed := child != nil && p.node.Kind == Section && child.Kind != Any
+		// A key of the operator's choice is judged by its name, unless what it holds is known key by key.
+		typed := child != nil && (p.node.Kind == Section && child.Kind != Any || child.Kind == Section)
 		d.values(p.key(child, key, !typed && secretName(key)), value, to)
 	}
 }

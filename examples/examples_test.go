@@ -20,16 +20,22 @@ var without = map[string]string{
 	"github.com/berth-dev/storagedriver/chunked/chunkedtest":               "a backend for tests of this repository",
 	"github.com/berth-dev/storagedriver/testsuites/guestbuild":             "compiles this repository's guests for its tests",
 	"github.com/berth-dev/storagedriver/testsuites/partstore":              "a server for tests of this repository",
+	"github.com/berth-dev/storagedriver/testsuites/servers":                "starts servers for tests of this repository",
 	"github.com/berth-dev/storagedriver/testsuites/e2e":                    "tests alone",
 	"github.com/berth-dev/storagedriver/testsuites/interchange":            "tests alone",
+	"github.com/berth-dev/storagedriver/testsuites/s3bench":                "tests alone",
 	"github.com/berth-dev/storagedriver/testsuites/e2e/ocilayout":          "images for tests of this repository",
 	"github.com/berth-dev/storagedriver/testsuites/guests":                 "tests alone",
 	"github.com/berth-dev/storagedriver/testsuites/guests/native":          "drivers for tests of this repository",
 	"github.com/berth-dev/storagedriver/testsuites/guests/parts":           "a driver for tests of this repository",
+	"github.com/berth-dev/storagedriver/testsuites/guests/s3":              "a driver for tests of this repository",
 	"github.com/berth-dev/storagedriver/testsuites/guests/memory":          "a driver for the benchmark",
 	"github.com/berth-dev/storagedriver/testsuites/guests/memory/goplugin": "a way to call it, for the benchmark",
 	"github.com/berth-dev/storagedriver/testsuites/killloop":               "kills processes that a test makes of itself: drivers/filesystem has one",
 	"github.com/berth-dev/storagedriver/examples/webdav":                   "is an example",
+	"github.com/berth-dev/storagedriver/examples/compress":                 "is an example",
+	"github.com/berth-dev/storagedriver/examples/seal":                     "is an example",
+	"github.com/berth-dev/storagedriver/examples/worm":                     "is an example",
 }
 
 // listed is what go list says of a package.
@@ -82,7 +88,7 @@ func runs(t *testing.T, p listed) bool {
 
 func TestEveryPublicPackageHasAnExampleThatRuns(t *testing.T) {
 	seen := map[string]bool{}
-	for _, module := range []string{"..", "../guest-sdk/go", "webdav", "../testsuites/guests"} {
+	for _, module := range []string{"..", "../guest-sdk/go", "webdav", "compress", "seal", "worm", "go-memory", "../testsuites/guests"} {
 		for _, p := range packages(t, module) {
 			seen[p.ImportPath] = true
 			switch {

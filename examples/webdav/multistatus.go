@@ -261,7 +261,7 @@ func httpDate(b []byte) time.Time {
 	if month == len(monthNames) || day|year|hour|minute|second < 0 {
 		return time.Time{}
 	}
-	return time.Unix(int64(((days(year, month/3+1, day)*24+hour)*60+minute)*60+second), 0).UTC()
+	return time.Unix(int64(days(year, month/3+1, day))*(24*60*60)+int64((hour*60+minute)*60+second), 0).UTC() // an int may have 32 bits
 }
 
 // digits reads the decimal number in b[from:to]; negative when it is none.

@@ -4,23 +4,22 @@ package main
 import (
 	"context"
 	"errors"
-	"github.com/berth-dev/storagedriver/layers"
-	"github.com/berth-dev/storagedriver/runtime"
 	"log"
 	"os"
+
+	"github.com/berth-dev/storagedriver/layers"
+	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 )
 
 func run(ctx context.Context, file, endpoint string) error {
-	module, err := runtime.Load(ctx, file, runtime.Config{Allow: []string{endpoint}}) // all that it may reach
+	config := runtime.Config{Allow: egress.Origins(endpoint)} // all that it may reach
+	backend, err := runtime.Open(ctx, file, config, map[string]any{"endpoint": endpoint})
 	if err != nil {
 		return err
 	}
-	backend, err := module.Open(ctx, map[string]any{"endpoint": endpoint})
-	if err != nil {
-		return errors.Join(err, module.Close(ctx))
-	}
 	d := layers.Complete(backend)
-	return errors.Join(d.PutContent(ctx, "/greeting", []byte("hello from "+d.Name())), d.Close(), module.Close(ctx))
+	return errors.Join(d.PutContent(ctx, "/greeting", []byte("hello from "+d.Name())), d.Close())
 }
 
 func main() {

@@ -15,6 +15,7 @@ import (
 
 // app is one run of the command: what it reads from and writes to.
 type app struct {
+	stdin          io.Reader // nil is an empty one
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	executable     func() (string, error)
@@ -74,7 +75,7 @@ executable in any language, which runs as a process of its own and can do what i
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		a.quickstartCommand(), a.serveCommand(), a.garbageCollectCommand(), a.configCommand(), a.driverCommand(), a.storeCommand(), a.versionCommand(),
+		a.quickstartCommand(), a.serveCommand(), a.garbageCollectCommand(), a.configCommand(), a.driverCommand(), a.storeCommand(), a.migrateCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -23,7 +23,17 @@ import (
 // compiled keeps compiled modules for all tests: compiling takes seconds under the race detector.
 var compiled string
 
+// argumentsVariable makes the test binary the command itself, with these arguments, a line each.
+const argumentsVariable = "BERTH_TEST_ARGUMENTS"
+
 func TestMain(m *testing.M) {
+	if args := os.Getenv(argumentsVariable); args != "" {
+		if err := os.Setenv(argumentsVariable, ""); err != nil {
+			panic(err)
+		}
+		a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, executable: os.Executable}
+		os.Exit(a.main(context.Background(), strings.Split(args, "\n")))
+	}
 	var err error
 	if compiled, err = os.MkdirTemp("", "berth-test-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -94,14 +104,14 @@ func TestUsageErrors(t *testing.T) {
 		"driver ls --output xml":                       "neither table nor json",
 		"driver inspect":                               "accepts 1 arg",
 		"driver inspect inmemory":                      "compiled in",
-		"driver test":                                  "accepts 1 arg",
+		"driver test inmemory filesystem":              "accepts at most 1 arg",
 		"driver test inmemory --param x":               "key=value",
 		"driver test inmemory --param x=1":             `"x"`,
 		"driver test inmemory --param x=secret":        "parameter",
 		"driver test inmemory --run nonsense/case":     "nonsense/case",
 		"driver test inmemory --allow http://a":        "compiled in",
 		"driver test filesystem --param root=/tmp":     "rootdirectory",
-		"driver test wasm":                             "path",
+		"driver test wasm":                             "module",
 		"driver test inmemory --param a=1 --param a=2": "twice",
 	} {
 		t.Run(line, func(t *testing.T) {

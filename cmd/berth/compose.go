@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -15,6 +16,8 @@ import (
 	"github.com/berth-dev/storagedriver/factory"
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/layers/stack"
+	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/trace"
 )
 
 // A driver NAME in the search path is a file filePrefix + NAME + wasmSuffix, or an executable filePrefix + NAME.
@@ -33,9 +36,16 @@ type composition struct {
 	*factory.Registry
 	native    map[string]storagedriver.OpenFunc // what is compiled in, by name
 	cacheDir  string
+	getenv    func(string) string
 	logger    *slog.Logger
 	observers stack.Observers
 	trace     layers.Trace // of every driver's gate
+	// guestMetric is told of the metrics of sandboxed drivers; nil drops them.
+	guestMetric func(driver, name string, counter bool, value int64)
+	// record is told what sandboxed drivers are told and say; nil is not.
+	record *trace.Recorder
+	// loaded is told of each module that a driver was opened from; it may be nil.
+	loaded func(*runtime.Module)
 }
 
 // compose returns the drivers that this command knows. What guests log, and what the
@@ -56,6 +66,7 @@ func (a *app) composeObserved(logger *slog.Logger, gate layers.Trace, observers 
 		Registry:  &factory.Registry{SearchPath: factory.DefaultSearchPath(a.getenv, a.executable)},
 		native:    map[string]storagedriver.OpenFunc{},
 		cacheDir:  a.cacheDir(),
+		getenv:    a.getenv,
 		logger:    logger,
 		observers: observers,
 		trace:     layers.Traces(layers.LogTrace(logger), gate),
@@ -67,6 +78,7 @@ func (a *app) composeObserved(logger *slog.Logger, gate layers.Trace, observers 
 	}
 	c.Register(wasmDriver, fileFactory{c, c.openNamedWasm})
 	c.Register(ipcDriver, fileFactory{c, c.openNamedExecutable})
+	c.Register(migrateDriver, migrateFactory{c})
 	c.AddLoader(factory.Loader{Prefix: filePrefix, Suffix: wasmSuffix, Load: c.load})
 	c.AddLoader(factory.Loader{Prefix: filePrefix, Load: c.load})
 	return c
@@ -103,6 +115,8 @@ func (c *composition) backend(ctx context.Context, name string, parameters map[s
 	case ok:
 	case name == wasmDriver:
 		return c.layered(c.openNamedWasm)(ctx, parameters) // its errors name the file
+	case name == migrateDriver:
+		return nil, usageError{errors.New("the driver migrate is no single store: name one of its two, with --store old or --store new where a configuration is named")}
 	case name == ipcDriver:
 		return c.layered(c.openNamedExecutable)(ctx, parameters)
 	default:
@@ -132,8 +146,13 @@ func (c *composition) complete(ctx context.Context, open storagedriver.OpenFunc,
 // path, or a file.
 type named struct {
 	name       string
-	allow      []string
+	allow      []string // as --allow has them
 	parameters map[string]any
+	config     string // a file with its section; ""
+	// section is that of a project, to which all else adds; nil for drivers that are none.
+	section map[string]any
+	// own says that it was built in a project here: its debug information may be trusted.
+	own bool
 }
 
 // isFile reports whether name is a path, not the name of a driver. The name of a driver's file is one in the working directory.
@@ -149,10 +168,8 @@ func (c *composition) fileOf(name string) (string, error) {
 	if isFile(name) {
 		return name, nil
 	}
-	for _, f := range c.Files() {
-		if f.Name == name {
-			return f.Path, nil
-		}
+	if path := c.foundFile(name); path != "" {
+		return path, nil
 	}
 	if slices.Contains(c.Names(), name) {
 		return "", usageError{fmt.Errorf("%s is compiled in: only drivers in files can be inspected", name)}

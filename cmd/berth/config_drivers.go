@@ -1,8 +1,14 @@
 package main
 
 import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
 	"github.com/berth-dev/storagedriver/drivers/filesystem"
 	"github.com/berth-dev/storagedriver/drivers/inmemory"
+	"github.com/berth-dev/storagedriver/drivers/s3"
 	"github.com/berth-dev/storagedriver/layers/limit"
 	"github.com/berth-dev/storagedriver/layers/retry"
 	"github.com/berth-dev/storagedriver/layers/stack"
@@ -10,44 +16,100 @@ import (
 	"github.com/berth-dev/storagedriver/registry/config"
 )
 
+//go:generate go run ../../internal/paramdocs config_descriptions.go . ../../drivers/filesystem ../../drivers/s3 ../../layers/retry ../../layers/limit ../../layers/timeout ../../runtime/egress/sign ../../runtime/egress/sign/awschain ../../runtime/egress/sign/azure ../../runtime/egress/sign/oauth2 ../../runtime/egress/sign/oss ../../runtime/egress/sign/sigv4 ../../runtime/egress/sign/swift
+
 // knownDrivers lists the drivers that a configuration may name, with their parameters.
-func (a *app) knownDrivers() config.Known {
-	drivers := a.compose()
-	known := config.Known{Drivers: []config.Driver{}}
-	for _, name := range drivers.Names() {
-		judge := judgeLayers
-		if name == ipcDriver {
-			judge = judgeProcess
-		}
-		known.Drivers = append(known.Drivers, config.Driver{Name: name, Parameters: withLayers(driverParameters(name)), Judge: judge})
-	}
-	for _, f := range drivers.Files() {
-		section, judge := processSection(defaultProcess()), judgeProcess
-		if isWasm(f.Path) {
-			section, judge = config.OfParameters(sandboxConfig{}), judgeLayers
-		}
-		known.Drivers = append(known.Drivers, config.Driver{Name: f.Name, Parameters: withLayers(section), Judge: judge})
-	}
-	return known
+func (a *app) knownDrivers() config.Known { return a.compose().known().Known }
+
+// known is what a composition has for configurations to name: drivers, each of which may also be a store of a .wasm driver.
+type known struct {
+	config.Known
+	stores *config.Node // an entry of "stores"
+	judges map[string]func(map[string]any) error
 }
 
-// driverParameters returns what a compiled-in driver is configured by, with its defaults; or nil for one
+func (c *composition) known() *known {
+	k := &known{
+		stores: &config.Node{Kind: config.Section, Keys: map[string]*config.Node{}, Short: true, Def: "store"},
+		judges: map[string]func(map[string]any) error{},
+	}
+	k.Drivers = []config.Driver{}
+	for _, name := range c.Names() {
+		switch name {
+		case ipcDriver:
+			k.add(name, k.parameters(name), judgeProcess)
+		case wasmDriver:
+			k.add(name, k.parameters(name), judgeSandbox(parseNamedSandbox, k.judges))
+		case migrateDriver:
+			k.Drivers = append(k.Drivers, config.Driver{Name: name, Parameters: k.parameters(name), Judge: judgeMigration(k.judges)})
+		default:
+			k.add(name, k.parameters(name), judgeLayers)
+		}
+	}
+	for _, f := range c.Files() {
+		k.addFile(f.Name, f.Path)
+	}
+	texts := descriptions()
+	for _, d := range k.Drivers {
+		d.Parameters.Describe(texts)
+	}
+	k.stores.Other = "is no driver here; there are " + strings.Join(slices.Sorted(maps.Keys(k.judges)), ", ")
+	return k
+}
+
+// addFile adds the driver called name in the file at path, unless there is one.
+func (k *known) addFile(name, path string) {
+	switch {
+	case k.judges[name] != nil || name == migrateDriver:
+	case isWasm(path):
+		k.add(name, sandboxSection(sandboxConfig{}, k.stores), judgeSandbox(parseSandbox, k.judges))
+	default:
+		k.add(name, processSection(defaultProcess()), judgeProcess)
+	}
+}
+
+func (k *known) add(name string, parameters *config.Node, judge func(map[string]any) error) {
+	parameters = withLayers(parameters)
+	k.Drivers = append(k.Drivers, config.Driver{Name: name, Parameters: parameters, Judge: judge})
+	k.judges[name] = judge
+	store := &config.Node{Kind: config.Map} // of a driver whose parameters are not known
+	if parameters != nil {
+		copied := *parameters
+		store = unlessSet(&copied)
+		store.Def = "driver." + name
+	}
+	k.stores.Add(name, store)
+}
+
+// driver returns the driver called name.
+func (k *known) driver(name string) (config.Driver, bool) {
+	i := slices.IndexFunc(k.Drivers, func(d config.Driver) bool { return d.Name == name })
+	if i < 0 {
+		return config.Driver{}, false
+	}
+	return k.Drivers[i], true
+}
+
+// parameters returns what a compiled-in driver is configured by, with its defaults; or nil for one
 // that is missing here: anything is accepted then, and its Open judges it.
-func driverParameters(name string) *config.Node {
+func (k *known) parameters(name string) *config.Node {
 	switch name {
 	case filesystem.Name:
 		return config.OfParameters(filesystem.Config{
 			RootDirectory: filesystem.DefaultRootDirectory, MaxThreads: filesystem.DefaultMaxThreads, Fsync: filesystem.FsyncFull,
 		})
+	case s3.Name, s3.AliasName:
+		n := config.OfParameters(s3.Default())
+		secretByTag(n, reflect.TypeFor[s3.Config]())
+		return n
 	case inmemory.Name:
 		return config.OfParameters(struct{}{})
 	case ipcDriver:
 		return processSection(namedProcess{processConfig: defaultProcess()})
 	case wasmDriver:
-		return config.OfParameters(struct {
-			Path          string `parameter:"path"`
-			sandboxConfig `parameter:",squash"`
-		}{})
+		return sandboxSection(namedSandbox{}, k.stores)
+	case migrateDriver:
+		return migrationSection(k.stores)
 	}
 	return nil
 }
@@ -59,21 +121,32 @@ func processSection(defaults any) *config.Node {
 	return n
 }
 
-// withLayers adds the section that every driver's parameters may hold. Its keys are those of
-// stack.Parse, which decodes them one section after the other.
+// layersSection is the section "layers" of every driver. Its keys are those of stack.Parse, which decodes them one section after the
+// other.
+type layersSection struct {
+	// ReadOnly refuses whatever changes the storage.
+	ReadOnly bool `parameter:"readonly"`
+	// Tracing says whether each call is a span, where the program exports them.
+	Tracing bool `parameter:"tracing"`
+	// Metrics says whether calls are counted and timed, where the program exports that.
+	Metrics bool `parameter:"metrics"`
+	// Retry repeats calls that failed for the moment.
+	Retry retry.Config `parameter:"retry"`
+	// Limit bounds how many calls run at one time.
+	Limit limit.Config `parameter:"limit"`
+	// Timeout ends calls that take too long.
+	Timeout timeout.Config `parameter:"timeout"`
+	// Fault makes calls fail by rules, for rehearsals: a list of rules, or one string with semicolons between them.
+	Fault any `parameter:"fault"`
+}
+
+// withLayers adds the section that every driver's parameters may hold.
 func withLayers(n *config.Node) *config.Node {
 	if n == nil {
 		return nil
 	}
-	layers := config.OfParameters(struct {
-		ReadOnly bool           `parameter:"readonly"`
-		Tracing  bool           `parameter:"tracing"`
-		Metrics  bool           `parameter:"metrics"`
-		Retry    retry.Config   `parameter:"retry"`
-		Limit    limit.Config   `parameter:"limit"`
-		Timeout  timeout.Config `parameter:"timeout"`
-		Fault    any            `parameter:"fault"` // a list, or one string
-	}{Retry: retry.Default()})
+	layers := config.OfParameters(layersSection{Retry: retry.Default()})
+	layers.Description = "what is around the driver; none by default"
 	// Nothing of them counts until it is written.
 	layers.Always = false
 	for _, section := range layers.Keys {

@@ -205,7 +205,7 @@ func keysOf(n *config.Node) []string { return slices.Sorted(maps.Keys(n.Keys)) }
 func TestKnownParametersAreThoseOfTheDrivers(t *testing.T) {
 	drivers := newConsole(t, nil).app.compose()
 	for _, name := range drivers.Names() {
-		known := driverParameters(name)
+		known := drivers.known().parameters(name)
 		if known == nil {
 			t.Errorf("the parameters of %s are not known", name)
 			continue

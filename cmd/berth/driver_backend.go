@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/drivers/inmemory"
 	"github.com/berth-dev/storagedriver/layers"
-	"github.com/berth-dev/storagedriver/layers/stack"
+	"github.com/berth-dev/storagedriver/runtime"
 )
 
 // storage opens the driver that a command line names, again and again on one storage.
@@ -20,44 +19,92 @@ type storage struct {
 
 // storage returns what opens the driver.
 func (c *composition) storage(n named) (storage, error) {
-	inFile := map[string]any{"parameters": n.parameters}
-	if section, there := n.parameters[stack.Key]; there { // which is beside the parameters of a driver in a file
-		own := maps.Clone(n.parameters)
-		delete(own, stack.Key)
-		inFile["parameters"], inFile[stack.Key] = own, section
-	}
-	allowed := func(path string) error {
-		if isWasm(path) {
-			inFile["allow"] = n.allow
-		} else if len(n.allow) > 0 {
-			return usageError{fmt.Errorf("--allow is for drivers in .wasm files, and %s is an executable, which reaches what its user can", path)}
-		}
-		return nil
-	}
 	opens := func(name string, parameters map[string]any) storage {
 		return storage{c, func(ctx context.Context) (storagedriver.Backend, error) { return c.backend(ctx, name, parameters) }}
 	}
-	if isFile(n.name) {
-		inFile["path"] = n.name
-		if isWasm(n.name) {
-			return opens(wasmDriver, inFile), allowed(n.name)
-		}
-		return opens(ipcDriver, inFile), allowed(n.name)
-	}
-	if !slices.Contains(c.Names(), n.name) {
+	path, loader := n.name, n.name
+	switch {
+	case isFile(n.name) && isWasm(n.name):
+		loader = wasmDriver
+	case isFile(n.name):
+		loader = ipcDriver
+	case !slices.Contains(c.Names(), n.name):
 		file, err := c.Find(n.name)
 		if err != nil {
 			return storage{}, err
 		}
-		return opens(n.name, inFile), allowed(file.Path)
+		path = file.Path
+	default:
+		return c.registered(n, opens)
 	}
+	if !isWasm(path) && len(n.allow) > 0 {
+		return storage{}, usageError{fmt.Errorf("--allow is for drivers in .wasm files, and %s is an executable, which reaches what its user can", path)}
+	}
+	section, err := c.sectionOf(n, true)
+	if err != nil {
+		return storage{}, err
+	}
+	if key := fileKeys()[loader]; key != "" {
+		section[key] = path
+	}
+	s := opens(loader, section)
+	if loader == wasmDriver {
+		s.backend = c.keeping(s.backend)
+	}
+	return s, allowing(section, n.allow)
+}
+
+// keeping opens the driver in a .wasm file that keeps all it has in its own memory once, for as long as the command runs: nobody would find in a second one what the
+// first has. Others it opens each time.
+func (c *composition) keeping(open func(context.Context) (storagedriver.Backend, error)) func(context.Context) (storagedriver.Backend, error) {
+	var first storagedriver.Backend
+	return func(ctx context.Context) (storagedriver.Backend, error) {
+		if first != nil {
+			return kept{first}, nil
+		}
+		var module *runtime.Module // the last that is loaded: those of its stores come before
+		told := c.loaded
+		c.loaded = func(m *runtime.Module) {
+			module = m
+			if told != nil {
+				told(m)
+			}
+		}
+		b, err := open(ctx)
+		c.loaded = told
+		if err != nil || module == nil || !inMemory(module) {
+			return b, err
+		}
+		first = b
+		return kept{first}, nil
+	}
+}
+
+// inMemory reports whether a driver has nothing outside its memory to keep things in.
+func inMemory(m *runtime.Module) bool {
+	says := m.Info().Manifest
+	return says.Instances == 1 && len(says.Hosts) == 0 && len(says.Stores) == 0
+}
+
+// kept is a backend that outlives the drivers on it.
+type kept struct{ storagedriver.Backend }
+
+// Close leaves it open.
+func (kept) Close() error { return nil }
+
+// registered is storage for the name of a driver that is compiled in.
+func (c *composition) registered(n named, opens func(string, map[string]any) storage) (storage, error) {
 	if len(n.allow) > 0 {
 		return storage{}, usageError{fmt.Errorf("--allow is for drivers in .wasm files, and %s is compiled in", n.name)}
 	}
-	if n.name == inmemory.Name {
-		return storage{c, c.shared(n.parameters)}, nil
+	section, err := c.sectionOf(n, false)
+	if err != nil {
+		return storage{}, err
 	}
-	return opens(n.name, n.parameters), nil
+	if n.name == inmemory.Name {
+		return storage{c, c.shared(section)}, nil
+	}
+	return opens(n.name, section), nil
 }
 
 // shared opens backends on one memory: inmemory has no storage that a second opening would find.

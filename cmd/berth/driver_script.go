@@ -61,10 +61,11 @@ func (a *app) performScript(ctx context.Context, o conformance) error {
 	if err != nil {
 		return err
 	}
-	s, err := a.compose().storage(o.driver)
+	s, recorder, err := a.recorded(o)
 	if err != nil {
 		return err
 	}
+	defer recorder.Close()
 	if err := s.reach(ctx); err != nil {
 		return err
 	}

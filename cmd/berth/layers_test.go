@@ -39,7 +39,7 @@ func TestLayersOfASandboxedDriver(t *testing.T) {
 
 	c := newConsole(t, nil).app.compose()
 	b, err := c.backend(t.Context(), wasmDriver, map[string]any{
-		"path": webdavWasm(t), "allow": storage.origin, "parameters": map[string]any{"endpoint": storage.origin},
+		"module": webdavWasm(t), "allow": storage.origin, "parameters": map[string]any{"endpoint": storage.origin},
 		"layers": map[string]any{"readonly": true, "retry": nil},
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ var version = "development"
 
 func main() {
 	a := &app{
+		stdin:      os.Stdin,
 		stdout:     os.Stdout,
 		stderr:     os.Stderr,
 		getenv:     os.Getenv,

@@ -17,11 +17,12 @@ import (
 type processConfig struct {
 	// Env are variables of its environment, NAME=value. They may be secret.
 	Env []string `parameter:"env"`
-	// Confine says whether it is kept from new privileges and held to the limits below; where the system can.
+	// Confine keeps it from new privileges and holds it to the limits of Memory and Files, where the system can.
 	Confine bool `parameter:"confine"`
-	// Memory is the most bytes of private memory, and Files the most open files; 0 is processMemory and processFiles.
-	Memory int64  `parameter:"memory"`
-	Files  uint64 `parameter:"files"`
+	// Memory is the most bytes of private memory; 0 is 2147483648.
+	Memory int64 `parameter:"memory"`
+	// Files is the most open files; 0 is 4096.
+	Files uint64 `parameter:"files"`
 	// Parameters are the driver's own.
 	Parameters map[string]any `parameter:"parameters"`
 }
@@ -87,6 +88,7 @@ func (c *composition) openExecutable(path string) storagedriver.OpenFunc {
 
 // namedProcess is the section of the driver that is told which executable to start.
 type namedProcess struct {
+	// Path is the executable.
 	Path          string `parameter:"path"`
 	processConfig `parameter:",squash"`
 }

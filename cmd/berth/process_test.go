@@ -102,7 +102,8 @@ func TestExecutablesAreListed(t *testing.T) {
 	}
 	advice := "it is not executable: chmod +x " + plain
 	want := []listedDriver{
-		{Name: "filesystem", Kind: "native"}, {Name: "inmemory", Kind: "native"}, {Name: "ipc", Kind: "loader"}, {Name: "wasm", Kind: "loader"},
+		{Name: "filesystem", Kind: "native"}, {Name: "inmemory", Kind: "native"}, {Name: "ipc", Kind: "loader"},
+		{Name: "migrate", Kind: "native"}, {Name: "s3", Kind: "native"}, {Name: "s3aws", Kind: "native"}, {Name: "wasm", Kind: "loader"},
 		{Name: "both", Kind: "wasm", Path: filepath.Join(folder, filePrefix+"both"+wasmSuffix)},
 		{Name: "disk", Kind: "executable", Path: filepath.Join(folder, filePrefix+"disk")},
 		{Name: "plain", Kind: "executable", Path: plain, Problem: advice},

@@ -238,7 +238,7 @@ func TestEveryStorageOperationPassesThroughTheGuest(t *testing.T) {
 	var module *runtime.Module
 	c := newConsole(t, nil).app.compose()
 	d, err := c.complete(t.Context(), func(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
-		b, err := c.openModule(ctx, webdavWasm(t), sandboxConfig{Allow: []string{storage.origin}, Parameters: parameters})
+		b, err := c.openWasm(webdavWasm(t))(ctx, map[string]any{"allow": storage.origin, "parameters": parameters})
 		if err == nil {
 			module = b.(*sandboxed).module
 		}

@@ -8,24 +8,8 @@ import (
 	"time"
 
 	"github.com/berth-dev/storagedriver"
-	"github.com/berth-dev/storagedriver/factory"
 	"github.com/berth-dev/storagedriver/runtime"
 )
-
-// sandboxConfig is the section of a driver in a .wasm file: what the operator allows it,
-// and the parameters that are its own.
-type sandboxConfig struct {
-	// Allow are the origins it may reach, scheme://host:port.
-	Allow []string `parameter:"allow"`
-	// Memory is the most bytes of linear memory of one instance; 0 is the runtime's default.
-	Memory int64 `parameter:"memory"`
-	// Instances is how many calls run at once; 0 is the runtime's default.
-	Instances int `parameter:"instances"`
-	// Cache is the folder for compiled code; "off" keeps none.
-	Cache string `parameter:"cache"`
-	// Parameters are the driver's own.
-	Parameters map[string]any `parameter:"parameters"`
-}
 
 // fileFactory makes drivers of files that are named by their path.
 type fileFactory struct {
@@ -81,39 +65,36 @@ func statRoot(ctx context.Context, d storagedriver.StorageDriver) error {
 // openWasm returns what opens the driver in the file at path.
 func (c *composition) openWasm(path string) storagedriver.OpenFunc {
 	return func(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
-		var config sandboxConfig
-		if err := factory.Decode(parameters, &config); err != nil {
+		s, err := parseSandbox(parameters)
+		if err != nil {
 			return nil, err
 		}
-		return c.openModule(ctx, path, config)
+		return c.openModule(ctx, path, s)
 	}
 }
 
 // openNamedWasm opens the driver in the file that its parameters name.
 func (c *composition) openNamedWasm(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
-	var config struct {
-		Path          string `parameter:"path"`
-		sandboxConfig `parameter:",squash"`
-	}
-	err := factory.Decode(parameters, &config)
-	if err == nil && config.Path == "" {
-		err = storagedriver.NewError(storagedriver.KindInvalidArgument, `parameter "path" is missing: it names the .wasm file`)
+	s, err := parseNamedSandbox(parameters)
+	if err == nil && s.module == "" {
+		err = storagedriver.NewError(storagedriver.KindInvalidArgument, `parameter "module" is missing: it names the .wasm file`)
 	}
 	if err != nil {
 		return nil, storagedriver.WrapError("Open", wasmDriver, "", err)
 	}
-	return c.openModule(ctx, config.Path, config.sandboxConfig)
+	return c.openModule(ctx, s.module, s)
 }
 
-// sandboxed is a backend on a module that is its own.
+// sandboxed is a backend on a module that is its own, with what was opened for that.
 type sandboxed struct {
 	storagedriver.Backend
 	module *runtime.Module
+	held   held
 }
 
-// Close implements storagedriver.Backend. It closes the module as well.
+// Close implements storagedriver.Backend. It closes the module as well, and then its stores.
 func (s *sandboxed) Close() error {
-	return errors.Join(s.Backend.Close(), closeModule(s.module))
+	return errors.Join(s.Backend.Close(), closeModule(s.module), s.held.close())
 }
 
 // closePatience is how long closing a module waits for calls under way. Callers end theirs first, so what
@@ -126,17 +107,24 @@ func closeModule(m *runtime.Module) error {
 	return m.Close(ctx)
 }
 
-// openModule loads the module at path and opens a backend from it.
-func (c *composition) openModule(ctx context.Context, path string, config sandboxConfig) (storagedriver.Backend, error) {
-	module, err := c.module(ctx, path, config)
+// openModule loads the module at path, with all that its section grants it, and opens a backend from it.
+func (c *composition) openModule(ctx context.Context, path string, s *sandbox) (storagedriver.Backend, error) {
+	config, held, err := c.open(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	backend, err := module.Open(ctx, config.Parameters)
+	module, err := c.module(ctx, path, s.Cache, config)
 	if err != nil {
-		return nil, closing(err, closeModule(module))
+		return nil, closing(err, held.close())
 	}
-	return &sandboxed{backend, module}, nil
+	backend, err := module.Open(ctx, s.Parameters)
+	if err != nil {
+		return nil, closing(err, errors.Join(closeModule(module), held.close()))
+	}
+	if c.loaded != nil {
+		c.loaded(module)
+	}
+	return &sandboxed{backend, module, held}, nil
 }
 
 // closing returns err, with what closing said if that failed too. It leaves err itself alone
@@ -148,17 +136,16 @@ func closing(err, closeErr error) error {
 	return errors.Join(err, closeErr)
 }
 
-func (c *composition) module(ctx context.Context, path string, config sandboxConfig) (*runtime.Module, error) {
-	cache := config.Cache
+// module loads the module at path. Its compiled code is kept in the folder cache: "" is the command's, "off" none.
+func (c *composition) module(ctx context.Context, path, cache string, config runtime.Config) (*runtime.Module, error) {
 	switch cache {
 	case "":
 		cache = c.cacheDir
 	case "off":
 		cache = ""
 	}
-	module, err := runtime.Load(ctx, path, runtime.Config{
-		Allow: config.Allow, MemoryLimit: config.Memory, MaxInstances: config.Instances, CacheDir: cache, Logger: c.logger,
-	})
+	config.CacheDir, config.Logger, config.Record = cache, c.logger, c.record
+	module, err := runtime.Load(ctx, path, config)
 	debug.FreeOSMemory() // loading leaves 10 MiB that a registry which waits for its first push would keep
 	return module, err
 }

@@ -22,9 +22,9 @@ func (a *app) orphansCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "orphans",
 		Short: "List and remove what unfinished uploads and killed processes left",
-		Long: `What nobody sees but takes space: uploads that were begun and not finished, the segments of uploads on drivers
-without parts, temporary files of processes that were killed. A registry that purges its uploads removes those that
-belong to it; these commands find the others too.`,
+		Long: `What nobody sees but takes space: uploads that were begun and not finished, multipart uploads that an object store shows
+nothing of, the segments of uploads on drivers without parts, temporary files of processes that were killed. A registry
+that purges its uploads removes those that belong to it; these commands find the others too.`,
 		Example: "  berth store orphans ls --config config.yml\n  berth store orphans abort --config config.yml --older-than 48h --dry-run",
 		RunE:    helpOnly,
 	}
@@ -38,7 +38,8 @@ func (a *app) orphansListCommand() *cobra.Command {
 		Use:   "ls [NAME|FILE]",
 		Short: "List what was left",
 		Long: `Lists what was left, and uploads that are under way: the age tells them apart. It is the time since something of
-it was written last, by the storage's clock and this one's.`,
+it was written last, by the storage's clock and this one's; of a multipart upload that the storage keeps to itself, since
+it was begun. Such uploads have no files and bytes here, and are listed where the driver has the ability list-uploads.`,
 		Example: "  berth store orphans ls --config config.yml --older-than 24h\n" +
 			"  berth store orphans ls filesystem --param rootdirectory=/var/lib/registry --output json",
 		Args: cobra.MaximumNArgs(1),
@@ -113,7 +114,7 @@ func (a *app) orphans(ctx context.Context, args []string, o *orphanOptions) (err
 	if o.olderThan < 0 {
 		return usageError{fmt.Errorf("--older-than %v: it must not be negative", o.olderThan)}
 	}
-	b, err := o.store.open(ctx, a, args)
+	b, err := o.store.open(ctx, a, strings.Join(args, ""))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,8 @@ import (
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/layers/orphans"
+	"github.com/berth-dev/storagedriver/testsuites/guestbuild"
+	"github.com/berth-dev/storagedriver/testsuites/partstore"
 )
 
 // leave puts content, an upload that was begun, and a temporary file on the storage.
@@ -134,6 +138,35 @@ func TestOrphansOfAGuest(t *testing.T) {
 	wantReports(t, removed, begun, torn)
 	found, _ = ranOrphans(t, append([]string{"ls"}, driver...)...)
 	wantReports(t, found)
+}
+
+// TestOrphansThatAServiceKeeps has uploads of which the listings of the service show nothing.
+func TestOrphansThatAServiceKeeps(t *testing.T) {
+	store := partstore.New(partstore.Config{})
+	service := httptest.NewServer(store)
+	defer service.Close()
+	for _, upload := range []string{"/objects/killed/u?upload=U1", "/objects/killed/u?upload=U2", "/objects/kept/v?upload=U3"} {
+		resp, err := http.Post(service.URL+upload, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body.Close(); resp.StatusCode != http.StatusCreated {
+			t.Fatalf("POST %s: %s", upload, resp.Status)
+		}
+	}
+	driver := []string{guestbuild.Path(t, "parts"), "--param", "endpoint=" + service.URL, "--allow", service.URL}
+	kept, killed := orphanReport{Path: "/kept/v", Kind: orphans.Upload}, orphanReport{Path: "/killed/u", Kind: orphans.Upload}
+	found, _ := ranOrphans(t, append([]string{"ls"}, driver...)...)
+	wantReports(t, found, kept, killed)
+	found, _ = ranOrphans(t, append([]string{"ls", "--older-than", "1h"}, driver...)...)
+	wantReports(t, found)
+	_, removed := ranOrphans(t, append([]string{"abort"}, driver...)...)
+	wantReports(t, removed)
+	_, removed = ranOrphans(t, append([]string{"abort", "--older-than", "0s"}, driver...)...)
+	wantReports(t, removed, kept, killed)
+	if left := store.Unfinished(); len(left) != 0 {
+		t.Errorf("uploads to %q are left", left)
+	}
 }
 
 func TestStoreUsage(t *testing.T) {

@@ -30,6 +30,7 @@ const flushPatience = 5 * time.Second
 type telemetry struct {
 	traces  *sdktrace.TracerProvider
 	metrics *metrics.Metrics
+	guests  *guestMetrics
 	shown   *prometheus.Registry // has the metrics
 	logger  *slog.Logger
 }
@@ -41,6 +42,9 @@ func (a *app) openTelemetry(ctx context.Context, config *registry.Config, logger
 		t.shown = prometheus.NewRegistry()
 		var err error
 		if t.metrics, err = metrics.Register(t.shown); err != nil {
+			return nil, err
+		}
+		if t.guests, err = registerGuestMetrics(t.shown); err != nil {
 			return nil, err
 		}
 	}
@@ -128,6 +132,14 @@ func (t *telemetry) gatherer() prometheus.Gatherer {
 		return nil
 	}
 	return t.shown
+}
+
+// guestMetric is told of what sandboxed drivers count; nil when nobody asked.
+func (t *telemetry) guestMetric() func(driver, name string, counter bool, value int64) {
+	if t.guests == nil {
+		return nil
+	}
+	return t.guests.tell
 }
 
 // observers are the layers that watch the backend: those that somebody asked for.

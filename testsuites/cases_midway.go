@@ -65,6 +65,7 @@ func (e *env) midway(what string, prepare func(round int), op func(ctx context.C
 		}
 		cancel()
 		if err != nil {
+			e.cut.Store(true)
 			e.wantKind(err, storagedriver.KindCanceled, what+" whose context ends")
 		}
 		check(round, err)
@@ -207,14 +208,15 @@ func (e *env) wantEither(path string, a, b content) {
 // Commit may have been lost, wants c to be at path, soon.
 func (e *env) finishOrFinished(path string, c content) {
 	e.Helper()
+	var size int64
 	w, err := e.d.Writer(e.ctx, path, true)
 	if err == nil {
-		if w.Size() == c.size {
+		if size = w.Size(); size == c.size {
 			err = w.Commit(e.ctx)
 		}
 		_ = w.Close()
 	}
-	e.eventually(fmt.Sprintf("the upload to %s to be resumed or committed (Writer or Commit said %v)", path, err), func() bool {
+	e.eventually(fmt.Sprintf("the upload to %s to be resumed or committed (Writer or Commit said %v, at %d of %d bytes)", path, err, size, c.size), func() bool {
 		return e.check(e.d, path, c) == nil
 	})
 }

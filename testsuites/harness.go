@@ -61,6 +61,10 @@ type Harness struct {
 	// Timeout is how long one case may take. 0 means DefaultTimeout.
 	Timeout time.Duration
 
+	// Transcript returns what the driver did since it was last called, in lines, and may be nil. It is called when a
+	// case begins, unless several run at the same time, and when one has failed, with which it is shown.
+	Transcript func() string
+
 	// Client follows redirects to the backend. nil means http.DefaultClient.
 	Client *http.Client
 }
@@ -70,6 +74,7 @@ type suite struct {
 	Harness
 	driver   storagedriver.StorageDriver
 	selected []scenario
+	collects bool // what runs the suite asks for transcripts itself
 }
 
 // prepare checks h, fills in its defaults and selects the cases.

@@ -57,6 +57,12 @@ func (s *suite) execute(t T, c scenario) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), s.Timeout)
 	defer cancel()
+	if s.Transcript != nil {
+		if s.Parallel == 1 {
+			s.Transcript() // is of what was before
+		}
+		t.Cleanup(func() { s.show(t) })
+	}
 	e := newEnv(t, ctx, s, c.id)
 	t.Cleanup(e.clean)
 	defer func() {
@@ -65,6 +71,16 @@ func (s *suite) execute(t T, c scenario) {
 		}
 	}()
 	c.run(e)
+}
+
+// show logs the transcript of a case that has failed.
+func (s *suite) show(t T) {
+	if s.collects || !t.Failed() {
+		return
+	}
+	if text := s.Transcript(); text != "" {
+		t.Logf("what the driver did:\n%s", text)
+	}
 }
 
 // Status is how a case ended.
@@ -84,6 +100,8 @@ type CaseResult struct {
 	// Reason is why a case failed, one failure a line, or why it was left out.
 	Reason   string
 	Duration time.Duration
+	// Transcript is what Harness.Transcript tells of a case that failed.
+	Transcript string
 }
 
 // Result is how a suite ended.
@@ -126,11 +144,15 @@ func RunAll(ctx context.Context, h Harness, progress func(CaseResult)) Result {
 		return Result{Err: err}
 	}
 	result := Result{Seed: s.Seed}
+	s.collects = true
 	root := &recorder{ctx: ctx, patience: s.Timeout + time.Minute}
 	var one sync.Mutex
 	root.ended = func(c CaseResult) {
 		one.Lock()
 		defer one.Unlock()
+		if c.Status == Fail && s.Transcript != nil {
+			c.Transcript = s.Transcript()
+		}
 		result.Cases = append(result.Cases, c)
 		if progress != nil {
 			progress(c)

@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -93,14 +95,21 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	carryOut := func() { // to its end, whoever goes away
 		g.proxy.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
 	}
-	if effect == before {
+	switch effect {
+	case before:
 		carryOut()
+	case late: // whole: who sends it goes away
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	close(held)
 	<-opened
+	defer close(g.done) // also when the server refuses it before it is whole
 	if effect == late {
 		carryOut()
 	}
-	close(g.done)
 	panic(http.ErrAbortHandler)
 }

@@ -8,12 +8,13 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/berth-dev/storagedriver/internal/kit"
 )
 
 // module is the root module's path.
@@ -21,16 +22,41 @@ const module = "github.com/berth-dev/storagedriver"
 
 // guest says where a guest comes from; folders are relative to the root module's.
 type guest struct {
-	dir     string   // of its Go module
-	pkg     string   // its main package, relative to dir
-	sources []string // folders whose files it is made of
+	kit.Project          // without its Dir
+	dir         string   // the project's
+	sources     []string // folders whose files it is made of, besides the SDK's
+}
+
+// inGo is a guest in standard Go.
+func inGo(dir, pkg string, sources ...string) guest {
+	return guest{kit.Project{Language: kit.Go, Package: pkg}, dir, append(sources, dir+"/go.mod", "guest-sdk/go")}
+}
+
+// inTinyGo is the same guest by TinyGo.
+func inTinyGo(g guest) guest {
+	g.Language = kit.TinyGo
+	return g
 }
 
 var guests = map[string]guest{
-	"webdav":   {dir: "examples/webdav", pkg: "./guest", sources: []string{"examples/webdav", "guest-sdk/go"}},
-	"parts":    {dir: "testsuites/guests", pkg: "./parts/guest", sources: []string{"testsuites/guests/parts", "guest-sdk/go"}},
-	"stateful": {dir: "testsuites/guests", pkg: "./stateful", sources: []string{"testsuites/guests/stateful", "testsuites/guests/parts", "guest-sdk/go"}},
-	"nop":      {dir: "testsuites/guests", pkg: "./nop", sources: []string{"testsuites/guests/nop", "guest-sdk/go"}},
+	"webdav":         inGo("examples/webdav", "./guest", "examples/webdav"),
+	"compress":       inGo("examples/compress", "./guest", "examples/compress"),
+	"seal":           inGo("examples/seal", "./guest", "examples/seal"),
+	"worm":           inGo("examples/worm", "./guest", "examples/worm"),
+	"go-memory":      inGo("examples/go-memory", ".", "examples/go-memory"),
+	"parts":          inGo("testsuites/guests", "./parts/guest", "testsuites/guests/parts"),
+	"s3":             inGo("testsuites/guests", "./s3/guest", "testsuites/guests/s3"),
+	"stateful":       inGo("testsuites/guests", "./stateful", "testsuites/guests/stateful", "testsuites/guests/parts"),
+	"layer":          inGo("testsuites/guests", "./layer", "testsuites/guests/layer"),
+	"nop":            inGo("testsuites/guests", "./nop", "testsuites/guests/nop"),
+	"tinygo-webdav":  inTinyGo(inGo("examples/webdav", "./guest", "examples/webdav")),
+	"tinygo-worm":    inTinyGo(inGo("examples/worm", "./guest", "examples/worm")),
+	"tinygo-memory":  inTinyGo(inGo("examples/go-memory", ".", "examples/go-memory")),
+	"rust-memory":    {kit.Project{Language: kit.Rust}, "examples/memory", []string{"examples/memory", "guest-sdk/rust"}},
+	"rust-s3":        {kit.Project{Language: kit.Rust}, "examples/rust-s3", []string{"examples/rust-s3", "guest-sdk/rust"}},
+	"rust-exercise":  {kit.Project{Language: kit.Rust}, "testsuites/guests/rust-exercise", []string{"testsuites/guests/rust-exercise", "guest-sdk/rust"}},
+	"rust-transform": {kit.Project{Language: kit.Rust}, "testsuites/guests/rust-transform", []string{"testsuites/guests/rust-transform", "guest-sdk/rust"}},
+	"c-memory":       {kit.Project{Language: kit.C, Include: []string{"../../guest-sdk/c"}}, "examples/c-memory", []string{"examples/c-memory", "guest-sdk/c"}},
 }
 
 // Path returns the path of the guest's .wasm file, built if need be, or ends the test.
@@ -100,7 +126,7 @@ func fresh(root string, g guest, out string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, dir := range append([]string{filepath.Join(g.dir, "go.mod")}, g.sources...) {
+	for _, dir := range g.sources {
 		changed, err := youngest(filepath.Join(root, dir))
 		if err != nil {
 			return false, err
@@ -119,8 +145,10 @@ func youngest(dir string) (time.Time, error) {
 		if err != nil {
 			return err
 		}
-		source := strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") || d.Name() == "go.mod"
-		if d.IsDir() || !source {
+		if d.IsDir() && d.Name() == "target" {
+			return fs.SkipDir // cargo's
+		}
+		if d.IsDir() || !isSource(d.Name()) {
 			return nil
 		}
 		info, err := d.Info()
@@ -135,29 +163,23 @@ func youngest(dir string) (time.Time, error) {
 	return last, err
 }
 
+func isSource(name string) bool {
+	switch filepath.Ext(name) {
+	case ".go", ".rs", ".c", ".h", ".toml", ".mod", ".sum", ".lock":
+		return !strings.HasSuffix(name, "_test.go")
+	}
+	return false
+}
+
 func compile(ctx context.Context, root string, g guest, out string) error {
-	partial, err := os.CreateTemp(filepath.Dir(out), filepath.Base(out)+".*.new")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(partial.Name())
-	if err := partial.Close(); err != nil {
-		return err
-	}
-	// The flags are the Makefile's.
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-o", partial.Name(), g.pkg)
-	cmd.Dir = filepath.Join(root, g.dir)
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	p := g.Project
+	p.Name, p.Dir = strings.TrimSuffix(filepath.Base(out), ".wasm"), filepath.Join(root, g.dir)
 	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Run(); err != nil {
+	if err := p.Build(ctx, out, &output); err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err()
+			return ctx.Err()
 		}
-		return fmt.Errorf("guestbuild: compile %s in %s: %w\n%s", g.pkg, g.dir, err, output.Bytes())
+		return fmt.Errorf("guestbuild: %w\n%s", err, output.Bytes())
 	}
-	if err := os.Chmod(partial.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(partial.Name(), out)
+	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/berth-dev/storagedriver/internal/kit"
 )
 
 func TestAGuestIsBuiltOnceForAll(t *testing.T) {
@@ -44,7 +46,7 @@ func TestAGuestIsBuiltOnceForAll(t *testing.T) {
 
 func TestAYoungerSourceMakesAGuestStale(t *testing.T) {
 	root := t.TempDir()
-	g := guest{dir: "m", sources: []string{"m"}}
+	g := guest{dir: "m", sources: []string{"m", "m/go.mod"}}
 	old, young := time.Now().Add(-time.Hour), time.Now()
 	write := func(name string, at time.Time) {
 		t.Helper()
@@ -78,7 +80,7 @@ func TestAYoungerSourceMakesAGuestStale(t *testing.T) {
 }
 
 func TestAnUnknownGuestAndAGuestThatDoesNotCompileAreErrors(t *testing.T) {
-	if _, err := Build(t.Context(), "none"); err == nil || !strings.Contains(err.Error(), "nop, parts, stateful, webdav") {
+	if _, err := Build(t.Context(), "none"); err == nil || !strings.Contains(err.Error(), "stateful, tinygo-memory, tinygo-webdav, tinygo-worm, webdav") {
 		t.Fatalf("an unknown guest: want an error that lists those known, got %v", err)
 	}
 	root := t.TempDir()
@@ -88,7 +90,7 @@ func TestAnUnknownGuestAndAGuestThatDoesNotCompileAreErrors(t *testing.T) {
 		}
 	}
 	out := filepath.Join(root, "out.wasm")
-	err := compile(t.Context(), root, guest{dir: ".", pkg: "."}, out)
+	err := compile(t.Context(), root, guest{Project: kit.Project{Language: kit.Go}, dir: "."}, out)
 	if err == nil || !strings.Contains(err.Error(), "main.go:3") {
 		t.Fatalf("a guest that does not compile: want the compiler's words, got %v", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 	"github.com/berth-dev/storagedriver/testsuites/faultloop"
 	"github.com/berth-dev/storagedriver/testsuites/guestbuild"
 	"github.com/berth-dev/storagedriver/testsuites/partstore"
@@ -64,7 +65,7 @@ func loopStorage(t *testing.T, name string, handler http.Handler, parameters fun
 	t.Cleanup(sound.Close)
 	t.Cleanup(broken.Close)
 	m, err := runtime.Load(t.Context(), guestbuild.Path(t, name), runtime.Config{
-		Allow: []string{sound.URL, broken.URL}, CacheDir: cacheDir, IdleTimeout: loopIdle, Logger: slog.New(slog.DiscardHandler),
+		Allow: egress.Origins(sound.URL, broken.URL), CacheDir: cacheDir, IdleTimeout: loopIdle, Logger: slog.New(slog.DiscardHandler),
 	})
 	ok(t, err, "load")
 	t.Cleanup(func() {
@@ -91,6 +92,7 @@ func wantClosed(t *testing.T, m *runtime.Module) {
 }
 
 func TestPartsGuestHoldsWhateverFails(t *testing.T) {
+	t.Parallel()
 	wantHolds(t, faultloop.Harness{Name: "parts.wasm", Digests: true}, func() faultloop.Storage {
 		store := partstore.New(partstore.Config{MinPart: loopPart / 2})
 		s := loopStorage(t, "parts", store, func(url string) map[string]any {
@@ -109,6 +111,7 @@ func TestPartsGuestHoldsWhateverFails(t *testing.T) {
 }
 
 func TestWebDAVGuestHoldsWhateverFails(t *testing.T) {
+	t.Parallel()
 	wantHolds(t, faultloop.Harness{Name: "webdav.wasm"}, func() faultloop.Storage {
 		return loopStorage(t, "webdav", davServer(t).Config.Handler, func(url string) map[string]any {
 			return map[string]any{"endpoint": url + "/dav/registry"}

@@ -5,12 +5,14 @@ import (
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/chunked"
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 	"github.com/berth-dev/storagedriver/testsuites"
 	"github.com/berth-dev/storagedriver/testsuites/guestbuild"
 	"github.com/berth-dev/storagedriver/testsuites/guests/native"
@@ -53,7 +55,7 @@ func (s *server) parameters(more ...any) map[string]any {
 func load(t *testing.T, name, origin string) *runtime.Module {
 	t.Helper()
 	m, err := runtime.Load(t.Context(), guestbuild.Path(t, name), runtime.Config{
-		Allow: []string{origin}, CacheDir: cacheDir, Logger: slog.New(slog.DiscardHandler),
+		Allow: egress.Origins(origin), CacheDir: cacheDir, Logger: slog.New(slog.DiscardHandler), Record: transcript(name),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +66,19 @@ func load(t *testing.T, name, origin string) *runtime.Module {
 		}
 	})
 	return m
+}
+
+// inTurn opens drivers on eight modules in turn, so that those that a case opens share nothing but what is stored. With a module for
+// each driver, loading them is most of what a suite does.
+func inTurn(load func() *runtime.Module) storagedriver.OpenFunc {
+	var modules [8]*runtime.Module
+	for i := range modules {
+		modules[i] = load()
+	}
+	var opened atomic.Uint64
+	return func(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
+		return modules[opened.Add(1)%uint64(len(modules))].Open(ctx, parameters)
+	}
 }
 
 // open opens a driver whose parts have partSize bytes.
@@ -97,6 +112,7 @@ func budgeted(open storagedriver.OpenFunc, parameters map[string]any) testsuites
 }
 
 func TestPartsGuestConforms(t *testing.T) {
+	t.Parallel()
 	s := startStore(t)
 	m := load(t, "parts", s.url)
 	loader := func(ctx context.Context, _ string, parameters map[string]any) (storagedriver.StorageDriver, error) {
@@ -108,10 +124,11 @@ func TestPartsGuestConforms(t *testing.T) {
 	}
 	t.Cleanup(func() { wantNothingLeft(t, s) })
 	parameters := s.parameters("digest", "sha256")
-	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "parts"), parameters, loader, smallParts, budgeted(m.Open, parameters))
+	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "parts"), parameters, loader, smallParts, transcribed("parts"), budgeted(m.Open, parameters))
 }
 
 func TestPartsConformNatively(t *testing.T) {
+	t.Parallel()
 	s := startStore(t)
 	t.Cleanup(func() { wantNothingLeft(t, s) })
 	testsuites.RegisterInProcessSuite(t, func(t testsuites.T) storagedriver.StorageDriver {

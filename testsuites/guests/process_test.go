@@ -21,6 +21,7 @@ import (
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 	"github.com/berth-dev/storagedriver/testsuites"
 	"github.com/berth-dev/storagedriver/testsuites/guestbuild"
 	"github.com/berth-dev/storagedriver/testsuites/partstore"
@@ -58,7 +59,7 @@ func runProcess(arg string) int {
 }
 
 func (p process) run(ctx context.Context) (err error) {
-	m, err := runtime.Load(ctx, p.Module, runtime.Config{Allow: []string{p.Store}, CacheDir: p.Cache, Logger: slog.New(slog.DiscardHandler)})
+	m, err := runtime.Load(ctx, p.Module, runtime.Config{Allow: egress.Origins(p.Store), CacheDir: p.Cache, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
@@ -198,6 +199,7 @@ func TestAProcessThatIsKilledIsContinuedByAnother(t *testing.T) {
 			[]string{"0", fmt.Sprint(first)}, total, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := startStore(t)
 			c.process.Total = total
 			if said := c.process.kill(t, s, c.moment); !slices.Equal(said, c.said) {

@@ -15,6 +15,7 @@ import (
 // TestStatefulGuestConforms has a guest that runs one call at a time be written by the derived writer, and
 // moved by a put of what is read: the host opens what a put is made of before it.
 func TestStatefulGuestConforms(t *testing.T) {
+	t.Parallel()
 	s := startStore(t)
 	m := load(t, "stateful", s.url)
 	loader := func(ctx context.Context, _ string, parameters map[string]any) (storagedriver.StorageDriver, error) {
@@ -30,7 +31,7 @@ func TestStatefulGuestConforms(t *testing.T) {
 			t.Errorf("%d bodies are open at the end", stats.OpenBodies)
 		}
 	})
-	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "stateful"), s.parameters(), loader, smallParts, budgeted(m.Open, s.parameters()))
+	testsuites.RegisterWasmSuite(t, guestbuild.Path(t, "stateful"), s.parameters(), loader, smallParts, transcribed("stateful"), budgeted(m.Open, s.parameters()))
 }
 
 func TestAStatefulGuestTakesAnUploadOfSeveralSegments(t *testing.T) {

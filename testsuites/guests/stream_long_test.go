@@ -20,6 +20,7 @@ import (
 	"github.com/berth-dev/storagedriver/drivers/filesystem"
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 	"github.com/berth-dev/storagedriver/testsuites/guestbuild"
 	"github.com/berth-dev/storagedriver/testsuites/partstore"
 )
@@ -71,7 +72,7 @@ func TestLongStreams(t *testing.T) {
 func guest(t *testing.T, name, origin string, parameters map[string]any) storagedriver.OpenFunc {
 	t.Helper()
 	m, err := runtime.Load(t.Context(), guestbuild.Path(t, name), runtime.Config{
-		Allow: []string{origin}, CacheDir: cacheDir, Logger: slog.New(slog.DiscardHandler),
+		Allow: egress.Origins(origin), CacheDir: cacheDir, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -40,9 +40,14 @@ func eachWay(t *testing.T, f func(t *testing.T, writer, reader implementation)) 
 	t.Run("berth, then distribution", func(t *testing.T) { f(t, ours, theirs) })
 }
 
-// configure writes the configuration of a registry on root and returns where it is. The secret is the same for all:
-// it signs what the URL of an upload carries.
+// configure writes the configuration of a registry on root and returns where it is.
 func configure(t *testing.T, root string) string {
+	t.Helper()
+	return configureStorage(t, fmt.Sprintf("  filesystem:\n    rootdirectory: %q\n", root))
+}
+
+// configureStorage is configure for any storage. The secret is the same for all: it signs what the URL of an upload carries.
+func configureStorage(t *testing.T, section string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.yml")
 	config := fmt.Sprintf(`version: 0.1
@@ -50,9 +55,7 @@ log:
   accesslog:
     disabled: true
 storage:
-  filesystem:
-    rootdirectory: %q
-  delete:
+%s  delete:
     enabled: true
   maintenance:
     uploadpurging:
@@ -61,7 +64,7 @@ http:
   addr: 127.0.0.1:0
   secret: of-these-tests
   draintimeout: 30s
-`, root)
+`, section)
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -85,8 +88,14 @@ type server struct {
 // start runs the registry on root and returns when it accepts requests. It is killed when the test ends.
 func (i implementation) start(t *testing.T, root string) *server {
 	t.Helper()
+	return i.serve(t, configure(t, root))
+}
+
+// serve is start with a configuration.
+func (i implementation) serve(t *testing.T, config string) *server {
+	t.Helper()
 	out, in := io.Pipe()
-	cmd := exec.Command(*i.program, "serve", configure(t, root))
+	cmd := exec.Command(*i.program, "serve", config)
 	cmd.Env = environment(t.TempDir())
 	cmd.Stdout, cmd.Stderr = in, in
 	if err := cmd.Start(); err != nil {

@@ -161,3 +161,7 @@ func (m *mortal) CancelUpload(ctx context.Context, token string) error {
 func (m *mortal) AbortUploads(ctx context.Context, path string) error {
 	return m.do(func() error { return m.Backend.AbortUploads(ctx, path) })
 }
+
+func (m *mortal) ListUploads(ctx context.Context, path, cursor string, limit int) (storagedriver.Page, error) {
+	return during(m, func() (storagedriver.Page, error) { return m.Backend.ListUploads(ctx, path, cursor, limit) })
+}

@@ -32,7 +32,7 @@
 //	                                           content and the upload ends, in one step: 200, ETag.
 //	                                           409 no such part, 400 wrong order or a part but the last too small
 //	DELETE /objects/KEY?upload=ID              end the upload: 204, 404, 410
-//	GET    /uploads?prefix=P&after=A&limit=N   lines "KEY ID"; paged like /list
+//	GET    /uploads?prefix=P&after=A&limit=N   lines "KEY ID BEGUN" (nanoseconds since 1970 UTC); paged like /list by "KEY ID"
 //
 // Every request with a body needs a Content-Length: 411 without one, 400 when the body is
 // shorter. Anything else is 400 and says what is wrong.

@@ -2,9 +2,11 @@ package partstore
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 func (x *exchange) list() error {
@@ -48,18 +50,18 @@ func (x *exchange) listUploads() error {
 	if err != nil {
 		return err
 	}
-	var all []string
+	begun := map[string]time.Time{}
 	x.s.mu.Lock()
 	for id, u := range x.s.uploads {
 		if name := u.key + " " + id; strings.HasPrefix(u.key, prefix) && name > after {
-			all = append(all, name)
+			begun[name] = u.begun
 		}
 	}
 	x.s.mu.Unlock()
-	slices.Sort(all)
+	all := slices.Sorted(maps.Keys(begun))
 	var lines []string
 	for _, name := range all[:min(limit, len(all))] {
-		lines = append(lines, name+"\n")
+		lines = append(lines, fmt.Sprintf("%s %d\n", name, begun[name].UnixNano()))
 	}
 	return x.answer(lines, all, limit)
 }

@@ -48,6 +48,7 @@ type object struct {
 
 type upload struct {
 	key   string
+	begun time.Time
 	parts map[int][]object // every content stored under a number
 }
 

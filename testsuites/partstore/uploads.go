@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxComplete is the most bytes of a list of parts: 10,000 lines of a number and a tag.
@@ -37,7 +38,7 @@ func (x *exchange) begin() error {
 	case x.s.ended[x.Upload]:
 		return refuse(http.StatusGone, "the upload %s has ended", x.Upload)
 	}
-	x.s.uploads[x.Upload] = &upload{key: x.Key, parts: map[int][]object{}}
+	x.s.uploads[x.Upload] = &upload{key: x.Key, begun: time.Now(), parts: map[int][]object{}}
 	x.w.WriteHeader(http.StatusCreated)
 	return nil
 }

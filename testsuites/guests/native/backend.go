@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
 	"sync"
 
 	"github.com/berth-dev/storagedriver"
@@ -18,8 +17,10 @@ import (
 type backend struct {
 	name         string
 	capabilities storagedriver.Capabilities
-	client       *http.Client
+	config       host.Config
+	stores       map[string]*store
 	driver       berth.Driver
+	delegated    sync.Map // *delegation by token, until the upload has ended or is suspended
 
 	mu     sync.Mutex
 	held   map[*body]struct{} // what readers hold
@@ -28,9 +29,21 @@ type backend struct {
 
 var _ storagedriver.Backend = (*backend)(nil)
 
+// Config is what drivers are lent.
+type Config struct {
+	host.Config
+	// Granted are the stores, by name, in place of Config.Stores. They must stay open until the driver is closed.
+	Granted map[string]storagedriver.StorageDriver
+}
+
 // Open returns the OpenFunc of the driver that open opens. Parameters are of the types that the manifest
 // declares.
 func Open(manifest berth.Manifest, open berth.OpenFunc) storagedriver.OpenFunc {
+	return Config{}.Open(manifest, open)
+}
+
+// Open is the function Open for a driver that is lent something.
+func (c Config) Open(manifest berth.Manifest, open berth.OpenFunc) storagedriver.OpenFunc {
 	return func(ctx context.Context, parameters map[string]any) (storagedriver.Backend, error) {
 		if parameters == nil {
 			parameters = map[string]any{}
@@ -39,8 +52,14 @@ func Open(manifest berth.Manifest, open berth.OpenFunc) storagedriver.OpenFunc {
 		if err != nil {
 			return nil, storagedriver.Errorf(storagedriver.KindInvalidArgument, "the parameters have no JSON: %w", err)
 		}
-		b := &backend{name: manifest.Name, client: host.NewClient(), held: map[*body]struct{}{}}
-		h := host.NewHost(ctx, b.client, nil)
+		b := &backend{name: manifest.Name, config: c.Config, stores: newStores(c.Granted), held: map[*body]struct{}{}}
+		if b.config.Client == nil {
+			b.config.Client = host.NewClient()
+		}
+		if c.Granted != nil {
+			b.config.Stores = grant(b.stores)
+		}
+		h := b.config.NewHost(ctx)
 		defer h.Close()
 		driver, abilities, most, err := open(berth.NewCall(h), text)
 		if err != nil {
@@ -54,7 +73,7 @@ func Open(manifest berth.Manifest, open berth.OpenFunc) storagedriver.OpenFunc {
 
 // call is one call of the driver: the host it reaches the world through.
 func (b *backend) call(ctx context.Context) (*host.Host, *berth.Call) {
-	h := host.NewHost(ctx, b.client, nil)
+	h := b.config.NewHost(ctx)
 	return h, berth.NewCall(h)
 }
 
@@ -118,6 +137,18 @@ func (b *backend) Read(ctx context.Context, path string, offset, length int64) (
 	content, err := b.driver.Read(c, path, offset, length)
 	if err != nil {
 		return nil, 0, wrap(err)
+	}
+	if len(content.State) > 0 {
+		if content.Body != nil { // it outlives the call
+			r, err := h.Detach(content.Body)
+			if err != nil {
+				return nil, 0, storagedriver.Errorf(storagedriver.KindGuest, "%w", err)
+			}
+			content.Body = berth.NewStream(r, content.Body.Size())
+		}
+		stream := b.config.Stream(ctx, b.driver, path, &content)
+		r, err := b.hold(&body{b: b, r: classified{stream}, left: content.Length})
+		return r, content.Length, err
 	}
 	r, err := b.open(h, &content)
 	return r, content.Length, err
@@ -194,6 +225,10 @@ func (b *backend) Close() error {
 	for r := range held {
 		_ = r.r.Close() // what is cut off has no error of its own
 	}
-	b.client.CloseIdleConnections()
-	return nil
+	b.config.Client.CloseIdleConnections()
+	var all []error
+	for _, s := range b.stores {
+		all = append(all, s.backend.Close())
+	}
+	return errors.Join(all...)
 }

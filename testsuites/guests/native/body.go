@@ -49,6 +49,17 @@ func (r *body) Close() error {
 	return r.r.Close()
 }
 
+// classified is a body whose errors are made the root package's.
+type classified struct{ io.ReadCloser }
+
+func (c classified) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	if err != io.EOF {
+		err = wrap(err)
+	}
+	return n, err
+}
+
 // once is a Source over a body that is already open. It is closed when ctx ends, opened or not.
 type once struct {
 	size   int64

@@ -37,7 +37,10 @@ func (b *backend) OpenUpload(ctx context.Context, path string, resume bool) (sto
 	if err != nil {
 		return storagedriver.Upload{}, wrap(err)
 	}
-	up := storagedriver.Upload{Token: u.Token, Limits: storagedriver.PartLimits(u.Limits), Resumed: u.Resumed}
+	if u.Delegate.Store != "" {
+		return b.openDelegated(ctx, path, &u.Delegate, resume)
+	}
+	up := storagedriver.Upload{Token: u.Token, Limits: limitsOf(u.Limits), Resumed: u.Resumed}
 	if table.Len() > 0 {
 		up.Receipts = table
 	}
@@ -55,12 +58,24 @@ func (b *backend) OpenUpload(ctx context.Context, path string, resume bool) (sto
 	return up, nil
 }
 
+func limitsOf(l berth.UploadLimits) storagedriver.PartLimits {
+	return storagedriver.PartLimits{
+		Min: l.Min, Max: l.Max, Count: l.Count, Multiple: l.Multiple, Equal: l.Equal, Sequential: l.Sequential, Total: l.Total, Digests: l.Digests,
+	}
+}
+
 func part(h *host.Host, number int, offset int64, src storagedriver.Source, digests map[string][]byte) berth.Part {
 	return berth.Part{Number: number, Offset: offset, Size: src.Size(), Body: h.Source(src), Digests: digests}
 }
 
 // PutPart implements Backend.
 func (b *backend) PutPart(ctx context.Context, token string, p storagedriver.Part) ([]byte, error) {
+	if d, err := b.delegation(token); d != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return d.part(ctx, p)
+	}
 	h, c := b.call(ctx)
 	defer h.Close()
 	receipt, err := b.driver.PutPart(c, token, part(h, p.Number, p.Offset, p.Body, p.Digests))
@@ -69,6 +84,12 @@ func (b *backend) PutPart(ctx context.Context, token string, p storagedriver.Par
 
 // SuspendUpload implements Backend.
 func (b *backend) SuspendUpload(ctx context.Context, token string, table *storagedriver.Receipts, tail storagedriver.Source) error {
+	if d, err := b.delegation(token); d != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return d.suspend(ctx, table, tail)
+	}
 	h, c := b.call(ctx)
 	defer h.Close()
 	var rest *berth.Stream
@@ -80,6 +101,12 @@ func (b *backend) SuspendUpload(ctx context.Context, token string, table *storag
 
 // CommitUpload implements Backend.
 func (b *backend) CommitUpload(ctx context.Context, token string, table *storagedriver.Receipts, last storagedriver.Source) error {
+	if d, err := b.delegation(token); d != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return d.commit(ctx, table, last)
+	}
 	h, c := b.call(ctx)
 	defer h.Close()
 	var rest *berth.Part
@@ -96,6 +123,12 @@ func (b *backend) CommitUpload(ctx context.Context, token string, table *storage
 
 // CancelUpload implements Backend.
 func (b *backend) CancelUpload(ctx context.Context, token string) error {
+	if d, err := b.delegation(token); d != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return d.cancel(ctx)
+	}
 	h, c := b.call(ctx)
 	defer h.Close()
 	return wrap(b.driver.CancelUpload(c, token))
@@ -106,4 +139,12 @@ func (b *backend) AbortUploads(ctx context.Context, path string) error {
 	h, c := b.call(ctx)
 	defer h.Close()
 	return wrap(b.driver.AbortUploads(c, path))
+}
+
+// ListUploads implements Backend.
+func (b *backend) ListUploads(ctx context.Context, path, cursor string, limit int) (storagedriver.Page, error) {
+	h, c := b.call(ctx)
+	defer h.Close()
+	page, err := b.driver.ListUploads(c, path, cursor, limit)
+	return pageOf(&page, err)
 }

@@ -33,7 +33,8 @@ func (c *config) fields() berth.Fields {
 }
 
 const abilities = berth.AbilityCopy | berth.AbilityParts | berth.AbilityListTree | berth.AbilityRedirect |
-	berth.AbilityDeleteTree | berth.AbilityFilesUnderFiles | berth.AbilityConditional | berth.AbilityIdempotent
+	berth.AbilityDeleteTree | berth.AbilityFilesUnderFiles | berth.AbilityConditional | berth.AbilityIdempotent |
+	berth.AbilityListUploads
 
 // Manifest describes the driver.
 func Manifest() berth.Manifest {

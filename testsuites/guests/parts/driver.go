@@ -90,6 +90,9 @@ func (d *driver) Delete(c *berth.Call, path string) error {
 
 // DeleteTree implements berth.Driver.
 func (d *driver) DeleteTree(c *berth.Call, path string) error {
+	if err := d.AbortUploads(c, path); err != nil {
+		return err
+	}
 	return closed(d.do(c, "DELETE of a tree", &berth.Request{Method: "DELETE", URL: d.url(path) + "?tree", Want: none}, 204))
 }
 

@@ -3,6 +3,7 @@ package parts
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	berth "github.com/berth-dev/storagedriver/guest-sdk/go"
 )
@@ -68,6 +69,42 @@ func parseEntry(line string) (berth.Entry, bool) {
 	_, name, more := strings.Cut(rest, " ")
 	n, err := strconv.ParseInt(size, 10, 64)
 	return berth.Entry{Name: name, Size: n, ModTime: modified(at)}, ok && more && err == nil
+}
+
+// unfinished is an upload as the store lists it.
+type unfinished struct {
+	key, id string
+	begun   time.Time
+}
+
+// unfinished gets a page of the uploads to keys with the prefix, and where the next begins.
+func (d *driver) unfinished(c *berth.Call, prefix, after string, limit int) (page []unfinished, next string, err error) {
+	text, next, err := d.lines(c, "/uploads?prefix="+prefix+"&after="+escape(after)+"&limit="+strconv.Itoa(limit))
+	for err == nil && len(text) > 0 {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		key, rest, _ := strings.Cut(line, " ")
+		id, begun, found := strings.Cut(rest, " ")
+		if !found {
+			err = berth.NewError(berth.KindCorrupt, "a line of a listing cannot be understood: ", line)
+		}
+		page = append(page, unfinished{key, id, modified(begun)})
+	}
+	return page, next, err
+}
+
+// ListUploads implements berth.Driver. The store knows all of them, also those of which no state was written.
+func (d *driver) ListUploads(c *berth.Call, path, cursor string, limit int) (berth.Page, error) {
+	prefix := below(path)
+	all, next, err := d.unfinished(c, prefix, cursor, limit)
+	if err != nil {
+		return berth.Page{}, err
+	}
+	page := berth.Page{Cursor: next}
+	for _, u := range all {
+		page.Entries = append(page.Entries, berth.Entry{Name: strings.TrimPrefix(u.key, prefix), ModTime: u.begun})
+	}
+	return page, nil
 }
 
 // lines gets a listing: its text and where the next page begins.

@@ -312,18 +312,15 @@ func (d *driver) AbortUploads(c *berth.Call, path string) error {
 
 func (d *driver) abortAll(c *berth.Call, path string) error {
 	for after := ""; ; {
-		text, next, err := d.lines(c, "/uploads?prefix="+path[1:]+"&after="+escape(after))
+		page, next, err := d.unfinished(c, path[1:], after, 1000)
 		if err != nil {
 			return err
 		}
-		for len(text) > 0 {
-			var line string
-			line, text, _ = strings.Cut(text, "\n")
-			key, id, _ := strings.Cut(line, " ")
-			if !atOrBelow("/"+key, path) {
+		for _, u := range page {
+			if !atOrBelow("/"+u.key, path) {
 				continue
 			}
-			if err := d.abort(c, "/"+key, id); err != nil {
+			if err := d.abort(c, "/"+u.key, u.id); err != nil {
 				return err
 			}
 		}

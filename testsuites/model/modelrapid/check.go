@@ -153,10 +153,10 @@ func (c *checker) once() []string {
 	go func() { // rapid ends the goroutine it has failed on
 		defer close(done)
 		rapid.Check(listener, func(rt *rapid.T) {
-			script := generator.Draw(rt, "script")
 			if c.failed == nil && time.Now().After(c.until) {
 				return // enough; what has failed is shrunk to the end
 			}
+			script := generator.Draw(rt, "script")
 			if c.failed == nil {
 				c.scripts++
 				c.operations += len(script)

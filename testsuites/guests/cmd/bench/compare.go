@@ -34,7 +34,7 @@ func comparisons(ctx context.Context, e *environment, o options) error {
 			n = bulkRounds
 		}
 		fmt.Fprintf(os.Stderr, "%s: %d rounds\n", label, n)
-		r, err := compare(ctx, e, &w, n, slice)
+		r, err := compare(ctx, e.sides, &w, n, slice)
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,8 @@ func comparisons(ctx context.Context, e *environment, o options) error {
 // result is what the rounds gave.
 type result struct{ native, wasm, ratio, control, nativeCPU, wasmCPU []float64 }
 
-func compare(ctx context.Context, e *environment, w *work, rounds int, slice time.Duration) (result, error) {
+// compare measures the three sides, the middle one between the two that are alike.
+func compare(ctx context.Context, s sides, w *work, rounds int, slice time.Duration) (result, error) {
 	var r result
 	for round := range rounds + 1 { // the first warms up
 		var rates [3]measured
@@ -61,8 +62,8 @@ func compare(ctx context.Context, e *environment, w *work, rounds int, slice tim
 				at = len(rates) - 1 - i
 			}
 			var err error
-			if rates[at], err = w.measure(ctx, e.sides[at], slice); err != nil {
-				return r, fmt.Errorf("%s: %w", e.sides[at].name, err)
+			if rates[at], err = w.measure(ctx, s[at], slice); err != nil {
+				return r, fmt.Errorf("%s: %w", s[at].name, err)
 			}
 			if err := ctx.Err(); err != nil {
 				return r, err

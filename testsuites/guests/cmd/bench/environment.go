@@ -11,6 +11,7 @@ import (
 	"github.com/berth-dev/storagedriver/examples/webdav"
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 	"github.com/berth-dev/storagedriver/testsuites/guestbuild"
 	"github.com/berth-dev/storagedriver/testsuites/guests/native"
 )
@@ -81,7 +82,7 @@ func newEnvironment(ctx context.Context, s *process, cache, module string) (_ *e
 }
 
 func (e *environment) load(ctx context.Context, path, origin, cache string) (*runtime.Module, error) {
-	m, err := runtime.Load(ctx, path, runtime.Config{Allow: []string{origin}, CacheDir: cache, Logger: slog.New(slog.DiscardHandler)})
+	m, err := runtime.Load(ctx, path, runtime.Config{Allow: egress.Origins(origin), CacheDir: cache, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}

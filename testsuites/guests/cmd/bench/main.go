@@ -7,7 +7,9 @@
 // ratio is the median, over the rounds, of wasm by the mean of its two neighbours, and the control that
 // of the second native by the first: what differs between equals is noise. It prints Markdown tables.
 //
-// It also compares the ways to call a driver that asks nobody: natively, in the sandbox, in a process of its own, and as a plugin of
+// It also compares a driver that compresses over a store with the same code natively (without the assembly that its library has for
+// some processors: -tags noasm), a driver in Rust that changes each byte with a native program in Rust (its
+// compiler is the first cargo in PATH), requests that are signed with requests that are not, and the ways to call a driver that asks nobody: natively, in the sandbox, in a process of its own, and as a plugin of
 // hashicorp/go-plugin. A floor of these that does not hold is an error at the end, unless -quick is given.
 //
 // With -profile FILE it runs what -run selects on one side only (-side) under the CPU profiler.
@@ -101,6 +103,15 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	if err := singles(ctx, e, o); err != nil {
+		return err
+	}
+	if err := transforms(ctx, e, cache, o); err != nil {
+		return err
+	}
+	if err := rustTransform(ctx, cache, o); err != nil {
+		return err
+	}
+	if err := signings(ctx, cache, o); err != nil {
 		return err
 	}
 	if err := memory(ctx, cache, o); err != nil {

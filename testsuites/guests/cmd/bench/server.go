@@ -79,6 +79,8 @@ func (c *connection) answer() int64 {
 		c.propfind()
 	case "GET":
 		return c.get()
+	case "HEAD":
+		c.stat()
 	case "PUT":
 		c.s.files[c.path] = c.length
 		c.status("201 Created")
@@ -178,6 +180,15 @@ func (c *connection) get() int64 {
 		left = 0
 	}
 	return left
+}
+
+func (c *connection) stat() {
+	size, ok := c.s.files[c.path]
+	if !ok {
+		c.status("404 Not Found")
+		return
+	}
+	c.head = fmt.Appendf(c.head, "HTTP/1.1 200 OK\r\nLast-Modified: Sat, 01 Nov 2025 10:00:00 GMT\r\nContent-Length: %d\r\n\r\n", size)
 }
 
 const modified = "<d:getlastmodified>Sat, 01 Nov 2025 10:00:00 GMT</d:getlastmodified>"

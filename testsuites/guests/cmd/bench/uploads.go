@@ -23,6 +23,7 @@ import (
 	"github.com/berth-dev/storagedriver/drivers/filesystem"
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/runtime"
+	"github.com/berth-dev/storagedriver/runtime/egress"
 	"github.com/berth-dev/storagedriver/testsuites/guestbuild"
 )
 
@@ -213,7 +214,7 @@ func (u uploading) open(ctx context.Context) (storagedriver.StorageDriver, *runt
 		d := layers.Complete(b, budget)
 		return d, nil, d.Close, nil
 	}
-	m, err := runtime.Load(ctx, u.Module, runtime.Config{Allow: []string{u.Place}, CacheDir: u.Cache, Logger: slog.New(slog.DiscardHandler)})
+	m, err := runtime.Load(ctx, u.Module, runtime.Config{Allow: egress.Origins(u.Place), CacheDir: u.Cache, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -80,6 +80,7 @@ fn an_upload_becomes_the_content() {
     assert_eq!((&requests[3].body[..], &requests[3].sha256[..]), (&b"!"[..], &[][..]));
     let parts = [1, 2].map(|number: u32| Stored { number, tag: number.to_string() });
     assert_eq!(String::from_utf8_lossy(&requests[4].body), completion(&parts));
+    assert_eq!(requests.iter().map(|r| r.outlast).collect::<Vec<_>>(), [false, false, false, false, true]);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct HttpRequest {
     pub credential: String,
     /// The digest that the driver said the body has; empty without.
     pub sha256: Vec<u8>,
+    /// Whether it is not broken off when its call ends.
+    pub outlast: bool,
 }
 
 impl HttpRequest {
@@ -38,6 +40,7 @@ impl HttpRequest {
             body: Vec::new(),
             credential: asked.credential.to_owned(),
             sha256: asked.sha256.to_owned(),
+            outlast: asked.outlast,
         }
     }
 }
@@ -83,6 +86,9 @@ impl Host {
 
 impl State {
     pub(super) fn http(&self, asked: &Asked<'_>, m: Map<'_>) -> Result<()> {
+        if asked.outlast && !asked.body.is_empty() {
+            return Err(Error::invalid_argument("a request with streams, which end with the call, cannot outlast it"));
+        }
         let request = HttpRequest { body: self.content(asked)?, ..HttpRequest::of(asked) };
         self.exchange(&request, asked, m, false)
     }

@@ -56,6 +56,8 @@ fn requests_side_by_side_are_answered_in_their_order_and_fail_alone() {
     assert_eq!(asked.borrow().len(), 3);
 
     let stream = host.stream("hello");
+    let endless = Request::new("PUT", URL).stream(&stream).outlast();
+    assert_eq!(c.http(&endless).unwrap_err().kind, Kind::InvalidArgument);
     for refused in [
         vec![],
         vec![request("a", 1); MAX_HTTP_ALL + 1],

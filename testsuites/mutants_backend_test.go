@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/berth-dev/storagedriver"
@@ -122,16 +123,16 @@ func cutBody(body io.ReadCloser, n int64) io.ReadCloser {
 func backendTreeMutants() []backendMutant {
 	return []backendMutant{
 		{"a page of List begins with the last entry of the one before", []string{"list/many", "walk/many"}, func(b *brokenBackend, good storagedriver.Backend) {
-			var last storagedriver.Entry
+			var lasts sync.Map // of each directory: a Walk lists several at a time
 			b.list = func(ctx context.Context, p, cursor string, limit int) (storagedriver.Page, error) {
 				page, err := good.List(ctx, p, cursor, limit)
 				if err != nil || len(page.Entries) == 0 {
 					return page, err
 				}
-				if cursor != "" {
-					page.Entries = slices.Insert(page.Entries, 0, last)
+				before, listed := lasts.Swap(p, page.Entries[len(page.Entries)-1])
+				if listed && cursor != "" {
+					page.Entries = slices.Insert(page.Entries, 0, before.(storagedriver.Entry))
 				}
-				last = page.Entries[len(page.Entries)-1]
 				return page, nil
 			}
 		}},

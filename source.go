@@ -105,6 +105,16 @@ func (b *joinedBody) Close() error {
 	return err
 }
 
+// SizedReader is a reader that knows how much there is to read. What StorageDriver.Reader returns may be one, which saves
+// those who have to tell a length before they read two Stats and a doubt; the drivers that layers.Complete makes return one.
+type SizedReader interface {
+	io.ReadCloser
+
+	// Size returns the bytes from where it was opened to the end of the content, however many have been read. It is constant,
+	// also once the reader is closed, and what a Read that ends with io.EOF has held.
+	Size() int64
+}
+
 // ExactBody returns r, limited to what was promised: a body that ends before size bytes
 // or goes on after them ends with KindCorrupt instead of io.EOF. Closing it closes r.
 func ExactBody(r io.ReadCloser, size int64) io.ReadCloser {

@@ -72,11 +72,11 @@ func (g *gate) Reader(ctx context.Context, path string, offset int64) (io.ReadCl
 		err := storagedriver.Errorf(storagedriver.KindInvalidOffset, "offset %d is negative", offset)
 		return nil, g.wrap(ctx, op, path, err)
 	}
-	body, _, err := g.read(ctx, path, offset)
+	body, size, err := g.read(ctx, path, offset)
 	if err != nil {
 		return nil, g.wrap(ctx, op, path, err)
 	}
-	return &reader{gate: g, ctx: ctx, path: path, body: body}, nil
+	return &reader{gate: g, ctx: ctx, path: path, body: body, size: size}, nil
 }
 
 // reader is the body that Reader returns: its errors are wrapped, and it ends with ctx.
@@ -85,8 +85,14 @@ type reader struct {
 	ctx    context.Context
 	path   string
 	body   io.ReadCloser
+	size   int64
 	closed bool
 }
+
+var _ storagedriver.SizedReader = (*reader)(nil)
+
+// Size implements storagedriver.SizedReader.
+func (r *reader) Size() int64 { return r.size }
 
 func (r *reader) Read(p []byte) (int, error) {
 	if r.closed {

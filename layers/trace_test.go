@@ -124,6 +124,9 @@ func TestAReaderIsTracedUntilItIsClosed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	body, err := d.Reader(ctx, "/a", 3)
 	ok(t, "Reader", err)
+	if sized, is := body.(storagedriver.SizedReader); !is || sized.Size() != 4 {
+		t.Errorf("a traced reader: want one that tells its 4 bytes, got %v", is)
+	}
 	_, err = io.ReadFull(body, make([]byte, 2))
 	ok(t, "Read", err)
 	r.take("before Close")

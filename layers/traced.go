@@ -107,18 +107,18 @@ func (t traced) Reader(ctx context.Context, path string, offset int64) (io.ReadC
 		end(Outcome{Err: err})
 		return nil, err
 	}
-	return &tracedReader{ReadCloser: r, end: end}, nil
+	return &tracedReader{SizedReader: r.(*reader), end: end}, nil
 }
 
 // tracedReader ends its operation when it is closed.
 type tracedReader struct {
-	io.ReadCloser
+	storagedriver.SizedReader
 	end func(Outcome) // nil once it has been called
 	out Outcome
 }
 
 func (r *tracedReader) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
+	n, err := r.SizedReader.Read(p)
 	r.out.Bytes += int64(n)
 	if err != nil && err != io.EOF && r.out.Err == nil {
 		r.out.Err = err
@@ -127,7 +127,7 @@ func (r *tracedReader) Read(p []byte) (int, error) {
 }
 
 func (r *tracedReader) Close() error {
-	err := r.ReadCloser.Close()
+	err := r.SizedReader.Close()
 	if r.end != nil {
 		if r.out.Err == nil {
 			r.out.Err = err

@@ -32,6 +32,9 @@ func (e *env) readAt(path string, c content, offset int64) {
 	r, err := e.d.Reader(e.ctx, path, offset)
 	e.ok(err, "Reader from %d", offset)
 	defer r.Close()
+	if sized, ok := r.(storagedriver.SizedReader); ok && sized.Size() != c.size-offset {
+		e.Fatalf("Size of the reader from %d: want %d, got %d", offset, c.size-offset, sized.Size())
+	}
 	e.ok(c.verify(r, offset), "Reader from %d", offset)
 }
 

@@ -95,6 +95,15 @@ func readerMutants() []mutant {
 				return good.GetContent(ctx, p)
 			}
 		}},
+		{"a reader tells the size of the whole file", []string{"reader/offsets"}, func(d *broken, good storagedriver.StorageDriver) {
+			d.reader = func(ctx context.Context, p string, offset int64) (io.ReadCloser, error) {
+				r, err := good.Reader(ctx, p, offset)
+				if err != nil {
+					return nil, err
+				}
+				return sizedFrom{r.(storagedriver.SizedReader), offset}, nil
+			}
+		}},
 		{"readers of one file share a position", []string{"reader/independent"}, func(d *broken, good storagedriver.StorageDriver) {
 			var shared io.ReadCloser
 			d.reader = func(ctx context.Context, p string, offset int64) (io.ReadCloser, error) {
@@ -188,3 +197,11 @@ func readerMutants() []mutant {
 		}},
 	}
 }
+
+// sizedFrom counts the bytes before its offset as well.
+type sizedFrom struct {
+	storagedriver.SizedReader
+	offset int64
+}
+
+func (r sizedFrom) Size() int64 { return r.SizedReader.Size() + r.offset }

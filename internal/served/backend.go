@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/berth-dev/storagedriver"
@@ -17,7 +18,8 @@ const (
 	maxPut = 64 << 20
 	// bufferSize is what bodies are copied through.
 	bufferSize = 64 << 10
-	// smallRead is the most bytes that are read before the answer, which then needs no second look at the size.
+	// smallRead is the most bytes that are read before the answer, which then needs no second look at the size, of a driver whose
+	// readers don't tell theirs.
 	smallRead = 64 << 10
 	// readAttempts is how often a file is opened that is replaced meanwhile. The attempts after the first readAtOnce are readPause apart: nearly a second in all, which no
 	// writer fills whose file has the same size twice in a row only now and then.
@@ -39,6 +41,7 @@ type backend struct {
 	d            storagedriver.StorageDriver
 	capabilities storagedriver.Capabilities
 	puts         *semaphore.Weighted // bytes in memory
+	unsized      atomic.Bool         // whether a reader was no SizedReader: since then there is a Stat before each
 	listings     listings
 	uploads      *uploads
 }
@@ -90,8 +93,8 @@ func entryOf(info storagedriver.FileInfo) storagedriver.Entry {
 	return e
 }
 
-// Read implements storagedriver.Backend. A Reader says nothing of its size, so that of a large file is looked at before and
-// after it is opened: when both are equal the body has it.
+// Read implements storagedriver.Backend. A reader that says nothing of its size is opened between two Stats, if it is large:
+// when both tell the same the body has that size.
 func (s *backend) Read(ctx context.Context, path string, offset, length int64) (io.ReadCloser, int64, error) {
 	path = EscapePath(path)
 	for attempt := range readAttempts {
@@ -115,6 +118,18 @@ func (s *backend) Read(ctx context.Context, path string, offset, length int64) (
 
 // read returns no body when the file was replaced meanwhile.
 func (s *backend) read(ctx context.Context, path string, offset, length int64) (io.ReadCloser, int64, error) {
+	if !s.unsized.Load() {
+		r, err := s.d.Reader(ctx, path, offset)
+		if err != nil {
+			return nil, 0, Cause(err)
+		}
+		if sized, ok := r.(storagedriver.SizedReader); ok {
+			body, promise := limited(r, sized.Size(), length)
+			return body, promise, nil
+		}
+		_ = r.Close() // nothing of it was used
+		s.unsized.Store(true)
+	}
 	info, err := s.d.Stat(ctx, path)
 	if err != nil {
 		return nil, 0, Cause(err)
@@ -136,11 +151,8 @@ func (s *backend) read(ctx context.Context, path string, offset, length int64) (
 		return readSmall(r, promise, promise == left)
 	}
 	after, err := s.d.Stat(ctx, path)
-	if err == nil && !after.IsDir() && after.Size() == info.Size() {
-		body := &driverBody{r: r, c: r}
-		if promise < left {
-			body.r = io.LimitReader(r, promise)
-		}
+	if err == nil && !after.IsDir() && after.Size() == info.Size() && after.ModTime().Equal(info.ModTime()) {
+		body, promise := limited(r, left, length)
 		return body, promise, nil
 	}
 	_ = r.Close() // nothing of it was used
@@ -148,6 +160,14 @@ func (s *backend) read(ctx context.Context, path string, offset, length int64) (
 		return nil, 0, Cause(err)
 	}
 	return nil, 0, nil
+}
+
+// limited returns a body of length bytes of r, which has left, or of all of them if those are fewer or length is negative.
+func limited(r io.ReadCloser, left, length int64) (io.ReadCloser, int64) {
+	if length < 0 || length >= left {
+		return &driverBody{r: r, c: r}, left
+	}
+	return &driverBody{r: io.LimitReader(r, length), c: r}, length
 }
 
 // readSmall reads and closes r. There is no body if, with toEnd, more comes than is wanted.

@@ -164,11 +164,73 @@ func TestPrivatePathsOfTheHostAreThereAndNoOthersSeeThem(t *testing.T) {
 		storagedriver.KindInvalidPath, "bytes, more than 1024", "Put at a path that is too long there")
 }
 
+// counting is a driver as it is, with the count of its Stats and Readers.
+type counting struct {
+	storagedriver.StorageDriver
+	stats, readers *int
+}
+
+func (d counting) Stat(ctx context.Context, path string) (storagedriver.FileInfo, error) {
+	*d.stats++
+	return d.StorageDriver.Stat(ctx, path)
+}
+
+func (d counting) Reader(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
+	*d.readers++
+	return d.StorageDriver.Reader(ctx, path, offset)
+}
+
+// unsized is a driver whose readers don't tell their size.
+type unsized struct{ storagedriver.StorageDriver }
+
+func (d unsized) Reader(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
+	r, err := d.StorageDriver.Reader(ctx, path, offset)
+	return struct{ io.ReadCloser }{r}, err
+}
+
+func TestReadersThatTellTheirSizeNeedNoStat(t *testing.T) {
+	d := layers.Complete(inmemory.New())
+	content := bytes.Repeat([]byte("a"), 2*smallRead)
+	ok(t, d.PutContent(t.Context(), "/f", content), "PutContent")
+	for name, to := range map[string]struct {
+		d                      storagedriver.StorageDriver
+		wantStats, wantReaders int
+	}{
+		"told":     {d, 0, 3},
+		"not told": {unsized{d}, 6, 4}, // one Reader more, by which that is learned
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stats, readers int
+			s := newBackend(counting{to.d, &stats, &readers})
+			for range 3 {
+				body, n, err := s.Read(t.Context(), "/f", 5, -1)
+				ok(t, err, "Read")
+				got, err := io.ReadAll(storagedriver.ExactBody(body, n))
+				ok(t, errors.Join(err, body.Close()), "the body")
+				if !bytes.Equal(got, content[5:]) {
+					t.Errorf("Read: want %d bytes, got %d", len(content)-5, len(got))
+				}
+			}
+			if stats != to.wantStats || readers != to.wantReaders {
+				t.Errorf("three Reads: want %d Stats and %d Readers, got %d and %d", to.wantStats, to.wantReaders, stats, readers)
+			}
+		})
+	}
+}
+
 // replacing is a driver whose file is replaced between a Stat and the Reader that follows, by the contents in turn.
 type replacing struct {
 	storagedriver.StorageDriver
 	contents [][]byte
 	turn     *int
+	andBack  bool // a content that a Reader has found is replaced by the one before it while it is read
+}
+
+// replaced returns a backend of a file that is replaced so; that its readers tell no size it has learned before.
+func replaced(d storagedriver.StorageDriver, contents [][]byte, turn int, andBack bool) *backend {
+	s := newBackend(replacing{d, contents, &turn, andBack})
+	s.unsized.Store(true)
+	return s
 }
 
 func (d replacing) Reader(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
@@ -177,8 +239,31 @@ func (d replacing) Reader(ctx context.Context, path string, offset int64) (io.Re
 			return nil, err
 		}
 		*d.turn++
+		if d.andBack {
+			r, err := d.StorageDriver.Reader(ctx, path, offset)
+			if err == nil {
+				err = d.PutContent(ctx, path, d.contents[*d.turn-2])
+			}
+			return struct{ io.ReadCloser }{r}, err
+		}
 	}
-	return d.StorageDriver.Reader(ctx, path, offset)
+	r, err := d.StorageDriver.Reader(ctx, path, offset)
+	return struct{ io.ReadCloser }{r}, err
+}
+
+func TestReadKeepsItsPromiseWhenTheFileIsReplacedAndBack(t *testing.T) {
+	d := layers.Complete(inmemory.New())
+	large, larger := bytes.Repeat([]byte("b"), 2*smallRead), bytes.Repeat([]byte("c"), 3*smallRead)
+	ok(t, d.PutContent(t.Context(), "/f", large), "PutContent")
+	s := replaced(d, [][]byte{large, larger}, 1, true)
+	defer func() { ok(t, s.Close(), "Close") }()
+	body, n, err := s.Read(t.Context(), "/f", 0, -1)
+	ok(t, err, "Read")
+	got, err := io.ReadAll(storagedriver.ExactBody(body, n))
+	ok(t, errors.Join(err, body.Close()), "the body")
+	if !bytes.Equal(got, large) {
+		t.Errorf("Read: want the %d bytes that are there, got %d", len(large), len(got))
+	}
 }
 
 func TestReadKeepsItsPromiseWhenTheFileIsReplaced(t *testing.T) {
@@ -189,8 +274,7 @@ func TestReadKeepsItsPromiseWhenTheFileIsReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := layers.Complete(inmemory.New())
-			turn := 1
-			s := newBackend(replacing{d, contents, &turn})
+			s := replaced(d, contents, 1, false)
 			defer func() { ok(t, s.Close(), "Close") }()
 			ok(t, d.PutContent(t.Context(), "/f", contents[0]), "PutContent")
 			body, n, err := s.Read(t.Context(), "/f", 0, -1)
@@ -205,7 +289,7 @@ func TestReadKeepsItsPromiseWhenTheFileIsReplaced(t *testing.T) {
 	d := layers.Complete(inmemory.New())
 	ok(t, d.PutContent(t.Context(), "/f", small), "PutContent")
 	contents := slices.Repeat([][]byte{large, larger}, readAttempts)
-	s := newBackend(replacing{d, contents, new(int)})
+	s := replaced(d, contents, 0, false)
 	defer func() { ok(t, s.Close(), "Close") }()
 	_, _, err := s.Read(t.Context(), "/f", 0, -1)
 	wantError(t, err, storagedriver.KindConflict, "replaced again and again", "Read of a file that is replaced all the time")
@@ -215,7 +299,7 @@ func TestReadKeepsItsPromiseWhenTheFileIsReplaced(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*readPause)
 	defer cancel()
-	s = newBackend(replacing{d, contents, new(int)})
+	s = replaced(d, contents, 0, false)
 	defer func() { ok(t, s.Close(), "Close") }()
 	if _, _, err := s.Read(ctx, "/f", 0, -1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Read of a file that is replaced all the time, for a moment: want the context's error, got %v", err)

@@ -19,7 +19,7 @@
 //     copier's appears whole, after its digest was compared with that of what was read.
 //  5. What a change has reported as done is not undone by the copier. A change that was killed has no answer: it
 //     is done, or not done, or (a Move) the path is at both places.
-//  6. Nothing is written to old but its id, and by uploads that had begun there. After Finish old is not touched at all.
+//  6. Nothing is written to old but an id, and by uploads that had begun there. After Finish old is not touched at all.
 //
 // # How the copier and changes keep apart
 //
@@ -68,7 +68,7 @@
 // "finishing": from then on nobody reads old, but deletes still reach it. Whoever reads old has made sure within [Confirm] that this
 // was not written, so after 2*Confirm nobody does, and Finish writes "finished".
 //
-// A state belongs to the store that old was: /~migrate/id there. With another old store Open refuses, and with a new one that has content when the migration
+// A state belongs to the store that old was, which has its id: a name in /~migrate/ids there. With another old store Open refuses, and with a new one that has content when the migration
 // begins: it would be taken for what replaced old's. The way back, with the two exchanged, is a migration like any other, and may begin until Finish
 // has: by (2) and (3) each side has nothing but what counts.
 package migrate

@@ -20,7 +20,7 @@ const (
 	CopyingDir  = copyingDir
 	StatePath   = statePath
 	FinishPath  = finishPath
-	IDPath      = idPath
+	IDsDir      = idsDir
 )
 
 // BeginOnOld begins an upload on old, as if that had been before the migration.

@@ -202,6 +202,24 @@ func TestAnotherOldStoreIsRefused(t *testing.T) {
 	wantError(t, err, storagedriver.KindCorrupt, migrate.StatePath, "is not of this program")
 }
 
+// TestSeveralBegin has one process give old an id and end before it writes the state, while another begins; and then a third begins.
+func TestSeveralBegin(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.put(p.old, migrate.IDsDir+"/0123", `{"version": 1}`)
+	p.open()
+	s, err := migrate.Status(t.Context(), p.new)
+	if err != nil || s.Source != "0123" {
+		t.Errorf("want a migration from 0123, got %+v, %v", s, err)
+	}
+	for _, late := range []string{"0000", "ffff"} {
+		p.put(p.old, migrate.IDsDir+"/"+late, `{"version": 1}`)
+		p.open()
+	}
+	back := &pair{t: t, old: p.new, new: p.old, scale: p.scale}
+	back.open()
+}
+
 // TestTheWayBack turns a migration round before it is over.
 func TestTheWayBack(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,7 @@ import (
 // Where things are: all of it is private, and hidden from callers.
 const (
 	dir         = "/~migrate"
-	idPath      = dir + "/id"
+	idsDir      = dir + "/ids"
 	statePath   = dir + "/state"
 	finishPath  = dir + "/finish"
 	changingDir = dir + "/changing" // marks

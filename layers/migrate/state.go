@@ -2,6 +2,8 @@ package migrate
 
 import (
 	"context"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/berth-dev/storagedriver"
@@ -49,7 +51,7 @@ type Failure struct {
 // State is what is stored of a migration.
 type State struct {
 	Version int `json:"version"`
-	// Source names the store that old is.
+	// Source is an id of the store that old is.
 	Source string `json:"source"`
 	Phase  Phase  `json:"phase"`
 	// Pass counts the passes over old, of copying and verifying together, from 1.
@@ -131,25 +133,32 @@ func saveState(ctx context.Context, new storagedriver.Backend, s *State) error {
 	return putObject(ctx, new, statePath, s)
 }
 
-// storeID is the object at idPath.
+// storeID is an object in idsDir, whose name is the id.
 type storeID struct {
-	Version int    `json:"version"`
-	ID      string `json:"id"`
+	Version int `json:"version"`
 }
 
-// identity returns the id of a store, which it is given if it has none.
-func identity(ctx context.Context, b storagedriver.Backend) (string, error) {
-	var id storeID
-	err := getObject(ctx, b, idPath, &id)
-	if !missing(err) {
-		return id.ID, err
+// identities returns the ids of a store. Each of several processes that begin at the same time may give it one: all are its own, and none is ever
+// removed, so that a state names the store by any of them.
+func identities(ctx context.Context, b storagedriver.Backend) ([]string, error) {
+	ids, err := listObjects(ctx, b, idsDir)
+	for i := range ids {
+		ids[i] = path.Base(ids[i])
 	}
-	if err := putObject(ctx, b, idPath, storeID{version, nonce()}); err != nil {
+	return ids, err
+}
+
+// identify returns an id of a store, which it is given if it has none.
+func identify(ctx context.Context, b storagedriver.Backend) (string, error) {
+	ids, err := identities(ctx, b)
+	switch {
+	case err != nil:
 		return "", err
+	case len(ids) > 0:
+		return ids[0], nil
 	}
-	// Another may have put another one: the one that stays is it.
-	err = getObject(ctx, b, idPath, &id)
-	return id.ID, err
+	id := nonce()
+	return id, putObject(ctx, b, storagedriver.JoinPath(idsDir, id), storeID{version})
 }
 
 // attach makes sure that the migration from old to new has begun, and is of these two.
@@ -161,32 +170,14 @@ func attach(ctx context.Context, old, new storagedriver.Backend) error {
 	case err != nil:
 		return err
 	}
-	for end := time.Now().Add(startPatience); ; {
-		source, err := identity(ctx, old)
-		if err != nil {
-			return err
-		}
-		if state.Source == source {
-			return nil
-		}
-		if time.Now().After(end) {
-			return storagedriver.NewError(storagedriver.KindConflict,
-				"the new store has the state of a migration from another store than this old one: name that one, or, when that migration is over, remove "+statePath+" and "+finishPath+" from the new store")
-		}
-		// Several that begin at the same time may not have agreed yet.
-		if err := waitUntil(ctx, time.Now().Add(startPatience/100)); err != nil {
-			return err
-		}
-		if state, err = loadState(ctx, new); err != nil {
-			return err
-		}
+	if ids, err := identities(ctx, old); err != nil || slices.Contains(ids, state.Source) {
+		return err
 	}
+	return storagedriver.NewError(storagedriver.KindConflict,
+		"the new store has the state of a migration from another store than this old one: name that one, or, when that migration is over, remove "+statePath+" and "+finishPath+" from the new store")
 }
 
-// startPatience is how long the first state of a migration may take to settle: some requests.
-const startPatience = 3 * time.Second
-
-// start writes the first state. Of several that do so at the same time each writes the same, once the old store's id has settled.
+// start writes the first state.
 func start(ctx context.Context, old, new storagedriver.Backend) error {
 	back, err := forsake(ctx, old, new)
 	if err != nil {
@@ -202,19 +193,11 @@ func start(ctx context.Context, old, new storagedriver.Backend) error {
 	if err := unlessMissing(new.Delete(ctx, finishPath)); err != nil {
 		return err
 	}
-	source, err := identity(ctx, old)
-	for err == nil {
-		s := State{Source: source, Phase: PhaseCounting, Begun: time.Now().UTC()}
-		if err = saveState(ctx, new, &s); err != nil {
-			return err
-		}
-		var again string
-		if again, err = identity(ctx, old); err == nil && again == source {
-			return nil
-		}
-		source = again
+	source, err := identify(ctx, old)
+	if err != nil {
+		return err
 	}
-	return err
+	return saveState(ctx, new, &State{Source: source, Phase: PhaseCounting, Begun: time.Now().UTC()})
 }
 
 // notEmpty refuses a new store that has content, which would count more than old's, unless it came there by this migration just now.
@@ -235,20 +218,20 @@ func forsake(ctx context.Context, old, new storagedriver.Backend) (back bool, er
 	if err != nil {
 		return false, err
 	}
-	id, err := identity(ctx, new)
+	ids, err := identities(ctx, new)
 	if err != nil {
 		return false, err
 	}
 	over := former.Phase == PhaseFinished
-	back = former.Source == id && !over
+	back = slices.Contains(ids, former.Source) && !over
 	switch {
 	case back && former.Phase == PhaseFinishing:
 		return false, storagedriver.NewError(storagedriver.KindConflict, "the migration from the new store to the old one is finishing: repeat 'berth migrate finish' with that configuration")
 	case !back && !over:
 		return false, storagedriver.Errorf(storagedriver.KindConflict, "the old store is itself the new one of a migration that is %s: finish that first", former.Phase)
 	}
-	for _, path := range []string{statePath, finishPath} {
-		if err := unlessMissing(old.Delete(ctx, path)); err != nil {
+	for _, p := range []string{statePath, finishPath} {
+		if err := unlessMissing(old.Delete(ctx, p)); err != nil {
 			return false, err
 		}
 	}

@@ -184,7 +184,9 @@ const farewell = time.Second
 func (r *running) watch() {
 	select {
 	case <-r.p.exited():
-		r.fail(errLost)
+		if !r.drained() {
+			r.fail(errLost)
+		}
 		return
 	case <-r.ended:
 	}
@@ -201,6 +203,19 @@ func (r *running) watch() {
 		}
 	}
 	r.p.kill()
+}
+
+// drained waits for the end of the socket of a process that has ended: what it said before is received. Where another process has the socket as well
+// there may be none.
+func (r *running) drained() bool {
+	timer := time.NewTimer(farewell)
+	defer timer.Stop()
+	select {
+	case <-r.ended:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // giveUp ends a process at once that has not answered before ctx ended.

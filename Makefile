@@ -101,7 +101,7 @@ test: guests
 	@[ -n "$(RACE)" ] || echo "make test: no C compiler (or CGO_ENABLED=0): running without -race"
 	@failed=; for module in $(MODULES); do \
 	  echo "== go test $(RACE) ./... in $$module"; \
-	  (cd $$module && $(GO) test $(RACEFLAGS) -timeout 15m ./...) || failed="$$failed $$module"; \
+	  (cd $$module && $(GO) test $(RACEFLAGS) -timeout 25m ./...) || failed="$$failed $$module"; \
 	done; \
 	if [ "$$($(GO) env GOOS)/$$($(GO) env GOARCH)" = linux/amd64 ]; then for module in $(TINY); do \
 	  echo "== GOARCH=386 go test ./... in $$module"; \

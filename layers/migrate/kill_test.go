@@ -369,7 +369,12 @@ func finishAndLook(t *testing.T, old, new string, all []*client) {
 		t.Fatal(err)
 	}
 	before := contents(t, d, all)
-	if err := d.Copy(t.Context(), migrate.CopyOptions{}); err != nil {
+	// The times are short here: on a machine that is busy the copier may give up, which an operator's is started again after.
+	for err = d.Copy(t.Context(), migrate.CopyOptions{}); storagedriver.IsTemporary(err) && t.Context().Err() == nil; {
+		t.Log(err)
+		err = d.Copy(t.Context(), migrate.CopyOptions{})
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(d.Finish(t.Context()), b.Close()); err != nil {

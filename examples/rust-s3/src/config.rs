@@ -26,6 +26,7 @@ pub struct Config {
     min_part: i64,
     max_part: i64,
     equal_parts: bool,
+    pub conditional_writes: bool,
     max_put: i64,
     copy_threshold: i64,
     copy_part: i64,
@@ -46,6 +47,7 @@ impl Default for Config {
             min_part: MIN_PART as i64,
             max_part: MAX_REQUEST as i64,
             equal_parts: false,
+            conditional_writes: true,
             max_put: MAX_REQUEST as i64,
             copy_threshold: MAX_REQUEST as i64,
             copy_part: 512 << 20,
@@ -116,6 +118,9 @@ impl Config {
                 .describe("most bytes of a part of an upload; 5 GiB by default"),
             Field::boolean("equal-parts", &mut self.equal_parts)
                 .describe("all parts of an upload but the last have one size, as Cloudflare R2 demands; false by default"),
+            Field::boolean("conditional-writes", &mut self.conditional_writes).describe(
+                "the states of uploads are written with If-Match and If-None-Match, so that of two writers that go on with one upload the later certainly fails; true by default, false where the service refuses them or ignores them",
+            ),
             Field::integer("max-put-size", &mut self.max_put)
                 .range(1, BYTES.1)
                 .describe("most bytes that are stored with one request; longer content is uploaded in parts; 5 GiB by default"),

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use berth_guest::{Call, Error, Kind, Receipt, Response, Result};
 
-use crate::service::{source, Asked, S3};
+use crate::service::{source, Asked, S3, WANT_OBJECT};
 use crate::text::hex;
 
 /// These make the names of an upload's objects from that of its target.
@@ -14,6 +14,8 @@ pub const TAIL_SUFFIX: &str = "~tail.";
 const MARK: &str = "rust-s3 upload 1";
 /// The most bytes of one: 10,000 parts of 60 bytes, three times.
 const MAX_STATE: u64 = 2 << 20;
+/// How often a state is written that is another by then.
+const ATTEMPTS: u32 = 5;
 
 /// Names an upload, and what its writer began with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct State {
     pub writer: String,
     pub tail: Option<Tail>,
     pub parts: Vec<Receipt>,
+    /// The ETag of the object, where it was read from one.
+    pub tag: String,
 }
 
 /// The object with what was accepted after the last part.
@@ -137,7 +141,7 @@ impl S3 {
 
     /// Asks for the state of the upload to `path`.
     pub fn asks_state(&self, path: &str) -> Asked<'static> {
-        let request = self.request("GET", self.url(&(path.to_owned() + STATE_SUFFIX)));
+        let request = self.request("GET", self.url(&(path.to_owned() + STATE_SUFFIX))).want(WANT_OBJECT);
         Asked { action: "s3:GetObject", request, ok: &[200, 404], long: true }
     }
 
@@ -155,7 +159,8 @@ impl S3 {
         let corrupt = || {
             Error::new(Kind::Corrupt, format!("the state of an upload, {}{}, cannot be understood", path, STATE_SUFFIX))
         };
-        state.map(Some).ok_or_else(corrupt)
+        let tag = response.header("etag").unwrap_or_default().to_owned();
+        Ok(Some(State { tag, ..state.ok_or_else(corrupt)? }))
     }
 
     /// Reads the state, and fails with `Conflict` when it is another writer's than `t`'s and not what `t` began with.
@@ -170,11 +175,26 @@ impl S3 {
         }
     }
 
-    /// Stores the state of the upload to `path`.
-    pub fn save(&self, c: &Call, path: &str, state: &State) -> Result<()> {
+    /// Stores the state of `t`'s upload where that is still `before`, as [`S3::current`] has read it: of two writers that found the same one has it.
+    pub fn save(&self, c: &Call, t: &Token, state: &State, mut before: Option<State>) -> Result<()> {
         let text = state.text()?;
-        let request = self.creating("PUT", self.url(&(path.to_owned() + STATE_SUFFIX))).data(text.as_bytes());
-        self.send(c, "s3:PutObject", &request, &[200]).map(drop)
+        let mut attempt = 1;
+        loop {
+            let mut request = self.creating("PUT", self.url(&(t.path.clone() + STATE_SUFFIX))).data(text.as_bytes());
+            if self.config.conditional_writes {
+                request = match &before {
+                    Some(state) => request.header("if-match", state.tag.clone()),
+                    None => request.header("if-none-match", "*"),
+                };
+            }
+            match self.send(c, "s3:PutObject", &request, &[200]) {
+                Err(e) if matches!(e.status, 404 | 409 | 412) && attempt < ATTEMPTS => {}
+                done => return done.map(drop),
+            }
+            // It was this writer itself, with another part or a request without an answer, or another.
+            before = self.current(c, t)?;
+            attempt += 1;
+        }
     }
 
     /// Removes a state and then what it names, but for the upload.

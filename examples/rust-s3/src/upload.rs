@@ -1,7 +1,7 @@
 //! Uploads in parts, which are multipart uploads of S3.
 //!
 //! Any instance, in any process, goes on with a suspended upload: its state is an object beside the target. Of two that do, the one that
-//! stores a part or suspends first has it, and the other fails with `Conflict`, most of the time: each writes who it is into the state, under no condition.
+//! stores a part or suspends first has it, and the other fails with `Conflict`: each writes who it is into the state, under the condition that it is still the one that was found.
 
 use berth_guest::{Call, Content, Error, Kind, Part, Receipt, Receipts, Result, Stream, Upload};
 
@@ -137,7 +137,7 @@ impl S3 {
     fn claim(&self, c: &Call, t: &Token, current: Option<State>) -> Result<()> {
         match current {
             Some(state) if state.writer != t.writer => {
-                self.save(c, &t.path, &State { writer: t.writer.clone(), ..state })
+                self.save(c, t, &State { writer: t.writer.clone(), ..state.clone() }, Some(state))
             }
             _ => Ok(()),
         }
@@ -146,13 +146,14 @@ impl S3 {
     /// Stores what it takes to go on. The tail comes before the state that names it, under a name of its own.
     pub fn suspend(&self, c: &Call, t: &Token, receipts: &Receipts<'_>, tail: Option<&Stream<'_>>) -> Result<()> {
         let before = self.current(c, t)?;
-        let mut state = State { id: t.id.clone(), writer: t.writer.clone(), tail: None, parts: receipts.all()? };
+        let mut state =
+            State { id: t.id.clone(), writer: t.writer.clone(), parts: receipts.all()?, ..State::default() };
         if let Some((tail, length)) = tail.and_then(|tail| Some((tail, tail.size().filter(|n| *n > 0)?))) {
             let path = format!("{}{}{}.{}", t.path, TAIL_SUFFIX, t.writer, random(c, 4));
             self.store(c, &path, tail)?;
             state.tail = Some(Tail { path, length });
         }
-        self.save(c, &t.path, &state)?;
+        self.save(c, t, &state, before.clone())?;
         // Deletions end uploads without asking their writers. Had one done so before the state was written, nobody would end
         // this upload again.
         let alive = match before.and_then(|before| before.tail) {

@@ -41,6 +41,8 @@ type state struct {
 	tail   string // the object with the tail, "" if there is none
 	length int64  // of the tail
 	parts  []berth.Receipt
+
+	tag string // of the object, where it was read from one
 }
 
 func (s *state) text() []byte {
@@ -95,7 +97,7 @@ func parseState(text string) (*state, bool) {
 
 // load reads the state object of the upload to path; nil when there is none.
 func (d *driver) load(c *berth.Call, path string) (*state, error) {
-	resp, err := d.send(c, "GET of an upload's state", &berth.Request{Method: "GET", URL: d.url(path + stateSuffix), Max: berth.MaxInline, Want: none}, 200, 404)
+	resp, err := d.send(c, "GET of an upload's state", &berth.Request{Method: "GET", URL: d.url(path + stateSuffix), Max: berth.MaxInline, Want: wantTag}, 200, 404)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +115,26 @@ func (d *driver) load(c *berth.Call, path string) (*state, error) {
 	if !ok {
 		return nil, berth.NewError(berth.KindCorrupt, "an upload's state cannot be understood")
 	}
+	s.tag = resp.Header("etag")
 	return s, nil
+}
+
+// save stores s as the state of t's upload where that is still before, as current has loaded it: of two writers that found the same one has it.
+func (d *driver) save(c *berth.Call, t token, s, before *state) error {
+	for i := 1; ; i++ {
+		condition := []string{"If-None-Match", "*"}
+		if before != nil {
+			condition = []string{"If-Match", before.tag}
+		}
+		err := d.do(c, "PUT of an upload's state", &berth.Request{Method: "PUT", URL: d.url(t.path + stateSuffix), Headers: condition, Data: s.text()}, 200)
+		if code := status(err); i == attempts || code != 404 && code != 409 && code != 412 {
+			return err
+		}
+		// It was this writer itself, with another part or a request without an answer, or another.
+		if before, err = d.current(c, t); err != nil {
+			return err
+		}
+	}
 }
 
 // current loads the state, or answers Conflict when it is another writer's than t's and not what t's began with.

@@ -125,12 +125,9 @@ func (d *driver) claim(c *berth.Call, t token) error {
 	if err != nil || s.writer == t.writer {
 		return err
 	}
-	s.writer = t.writer
-	return d.save(c, t, s)
-}
-
-func (d *driver) save(c *berth.Call, t token, s *state) error {
-	return d.do(c, "PUT of an upload's state", &berth.Request{Method: "PUT", URL: d.url(t.path + stateSuffix), Data: s.text()}, 200)
+	taken := *s
+	taken.writer = t.writer
+	return d.save(c, t, &taken, s)
 }
 
 var wantTag = []string{"etag"}
@@ -171,7 +168,7 @@ func (d *driver) SuspendUpload(c *berth.Call, name string, receipts *berth.Recei
 			return err
 		}
 	}
-	if err := d.save(c, t, s); err != nil {
+	if err := d.save(c, t, s, before); err != nil {
 		return err
 	}
 	if before != nil && before.tail != "" {

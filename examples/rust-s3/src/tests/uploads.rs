@@ -1,11 +1,13 @@
 //! Uploads, from when they are opened to when they are committed or suspended.
 
+use std::collections::hash_map::DefaultHasher;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 use berth_guest::{Digests, Error, Part, Receipt, Upload};
 
 use super::*;
-use crate::state::{State, Tail, Token};
+use crate::state::{State, Tail, Token, STATE_SUFFIX};
 use crate::upload::{completion, Stored};
 
 /// Parameters of a service that keeps both `a` and `a/b`, so that no place is looked at before a write.
@@ -30,6 +32,16 @@ fn bucket(host: &Host) -> (Rc<RefCell<Vec<HttpRequest>>>, Objects) {
                 Reply::new(200).header("etag", part.trim_start_matches("uploadId=id&partNumber="))
             }
             ("PUT", _) => {
+                let now = objects.get(path).map(|content| tag_of(content));
+                let holds = match (r.header("if-match"), r.header("if-none-match")) {
+                    (None, None) => !path.ends_with(STATE_SUFFIX), // states are written under a condition
+                    (Some(tag), None) => now.as_deref() == Some(tag),
+                    (None, Some("*")) => now.is_none(),
+                    _ => false,
+                };
+                if !holds {
+                    return Reply::new(412).body(said("PreconditionFailed", ""));
+                }
                 objects.insert(path.to_owned(), r.body.clone());
                 Reply::new(200)
             }
@@ -37,10 +49,20 @@ fn bucket(host: &Host) -> (Rc<RefCell<Vec<HttpRequest>>>, Objects) {
                 objects.remove(path);
                 Reply::new(204)
             }
-            _ => objects.get(path).map_or_else(|| Reply::new(404), |content| Reply::new(200).body(content.clone())),
+            _ => objects.get(path).map_or_else(
+                || Reply::new(404),
+                |content| Reply::new(200).header("etag", tag_of(content)).body(content.clone()),
+            ),
         }
     });
     (requests, objects)
+}
+
+/// An ETag that is another one for other content.
+fn tag_of(content: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    format!("\"{:x}\"", hasher.finish())
 }
 
 fn receipt(number: u32, offset: u64, size: u64, data: impl Into<Vec<u8>>) -> Receipt {
@@ -215,12 +237,45 @@ fn an_upload_that_another_has_taken_over_is_left_alone() {
 }
 
 #[test]
+fn a_state_replaces_the_one_that_was_found() {
+    let host = Host::new();
+    let c = host.call();
+    let (requests, objects) = bucket(&host);
+    let s3 = driver(&host, STORED);
+    let token = |text: &str| text.parse::<Token>().unwrap();
+    let by = |writer: &str| State { id: "id".to_owned(), writer: writer.to_owned(), ..State::default() };
+    s3.save(c, &token("id a - /a"), &by("a"), None).unwrap();
+
+    // Two go on with it: the later finds that it is another by now.
+    let found = s3.current(c, &token("id b a /a")).unwrap();
+    s3.save(c, &token("id b a /a"), &by("b"), found.clone()).unwrap();
+    let e = s3.save(c, &token("id c a /a"), &by("c"), found.clone()).unwrap_err();
+    assert!(e.kind == Kind::Conflict && e.message.contains("another writer has moved on"), "{}", e);
+
+    // One that has replaced it itself goes on from there.
+    s3.save(c, &token("id b a /a"), &by("b"), found).unwrap();
+    assert_eq!(State::parse(std::str::from_utf8(&objects.borrow()["/a~upload"]).unwrap()).unwrap().writer, "b");
+
+    // One that began where there was nothing meets it.
+    let e = s3.save(c, &token("id d - /a"), &by("d"), None).unwrap_err();
+    assert_eq!(e.kind, Kind::Conflict);
+
+    // A service that knows no conditions is sent none.
+    let s3 = driver(&host, r#", "conditional-writes": false"#);
+    requests.borrow_mut().clear();
+    let _refused = s3.save(c, &token("id b a /a"), &by("b"), None);
+    let conditional = |r: &HttpRequest| r.header("if-match").or_else(|| r.header("if-none-match")).is_some();
+    assert!(!requests.borrow().iter().any(conditional));
+}
+
+#[test]
 fn states_are_read_as_they_were_written() {
     let state = State {
         id: "id".to_owned(),
         writer: "w".to_owned(),
         tail: Some(Tail { path: "/a~tail.1".to_owned(), length: 7 }),
         parts: vec![receipt(1, 0, 5, "\"1\""), receipt(2, 5, 6, "\"2\"")],
+        ..State::default()
     };
     let text = state.text().unwrap();
     assert_eq!(State::parse(&text), Some(state.clone()));

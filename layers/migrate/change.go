@@ -102,7 +102,7 @@ func (m *merged) dropOld(ctx context.Context, path string) error {
 	if holds, err := hasFile(ctx, m.old, path); err != nil || holds {
 		return m.onOld(err)
 	}
-	return m.onOld(unlessMissing(m.oldGate.Delete(ctx, path)))
+	return m.onOld(endUploads(ctx, m.old, path))
 }
 
 // yield ends the uploads below path on new if they alone are a directory there, and old has the file at path: a commit on old does not see them. It returns refused

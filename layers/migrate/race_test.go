@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/storagedriver"
+	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/layers/migrate"
 )
 
@@ -312,5 +313,56 @@ func TestACopierThatCannotSayWhatItIsAt(t *testing.T) {
 	err := wait(t, copied, "the copier")
 	if storagedriver.KindOf(err) != storagedriver.KindUnavailable || !strings.Contains(err.Error(), "new did not take the copier's intents") {
 		t.Errorf("want the intents named, got %v", err)
+	}
+}
+
+// TestACommitBelowWhatIsPutIsNotLost commits an upload of old below a path that is being put, after each look for files there.
+func TestACommitBelowWhatIsPutIsNotLost(t *testing.T) {
+	const content = "committed"
+	for n, ended := 1, false; !ended; n++ {
+		p := newPair(t)
+		p.old = onDisk(t)(t)
+		q := p.open()
+		w, err := q.BeginOnOld(t.Context(), "/dir/f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		other := layers.Complete(p.old)
+		looks := 0
+		q.old.listed = func() {
+			if looks++; looks != n {
+				return
+			}
+			w, err := other.Writer(t.Context(), "/dir/f", true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ended = w.Size() == 0; !ended {
+				err = w.Commit(t.Context())
+			}
+			if err := errors.Join(err, w.Close()); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := q.PutContent(t.Context(), "/dir", []byte("put")); err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case looks < n:
+			t.Fatalf("the upload has not been ended after %d looks", looks)
+		case ended:
+			p.want("/dir/f", "-", "-")
+		default:
+			p.want("/dir/f", content, "-")
+		}
+		if n == 1 && ended {
+			t.Error("the upload was ended before old was looked at")
+		}
 	}
 }

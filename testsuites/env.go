@@ -74,14 +74,15 @@ func (e *env) clean() {
 	}
 }
 
-// shells reports whether all that is left in the case's directory are directories with no file below. minio keeps one for ever, of an object whose
+// shells reports whether all that is left of the case are directories with no file anywhere below. minio keeps one for ever, of an object whose
 // PUT was given up while it was put in place and which was then deleted: its listings by "/" show it, those without do not, and no request removes it.
 func (e *env) shells(ctx context.Context, left []string) bool {
 	for _, path := range left {
 		if _, err := e.d.Stat(ctx, path); storagedriver.KindOf(err) != storagedriver.KindNotFound {
 			return false
 		}
-		if below, err := e.d.List(ctx, path); len(below) > 0 || err != nil && storagedriver.KindOf(err) != storagedriver.KindNotFound {
+		below, err := e.d.List(ctx, path)
+		if err != nil && storagedriver.KindOf(err) != storagedriver.KindNotFound || !e.shells(ctx, below) {
 			return false
 		}
 	}

@@ -23,6 +23,8 @@ type killer struct {
 	seen int64
 	at   int64 // 0: never
 	when moment
+	// done is closed when the death of the process is known to the link, nil where none is killed.
+	done <-chan struct{}
 }
 
 // moment is when in a call the process is killed.
@@ -34,37 +36,47 @@ const (
 	beforeReply               // when the driver has answered, and the answer is lost
 )
 
-// inject is a faultloop.Inject.
+// inject is a faultloop.Inject. What it returns waits for a death: a driver that answered before it died is one that the next run would find dead.
 func (k *killer) inject(when moment) faultloop.Inject {
 	return func(n int64) func() int64 {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.seen, k.at, k.when = 0, n, when
+		k.seen, k.at, k.when, k.done = 0, n, when, nil
 		return func() int64 {
 			k.mu.Lock()
-			defer k.mu.Unlock()
 			k.at = 0
-			return k.seen
+			seen, done := k.seen, k.done
+			k.mu.Unlock()
+			if done != nil {
+				<-done
+			}
+			return seen
 		}
 	}
 }
 
-// call counts a CALL and reports whether the process is to die of it, and when.
-func (k *killer) call() (moment, bool) {
+// call counts a CALL and reports whether the process, whose link closes over, is to die of it, and when.
+func (k *killer) call(over <-chan struct{}) (moment, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.seen++
-	return k.when, k.seen == k.at
+	now := k.seen == k.at
+	if now {
+		k.done = over
+	}
+	return k.when, now
 }
 
 // killing is the socket to a process that is killed.
 type killing struct {
 	net.Conn
-	k *killer
-	p *process
+	k    *killer
+	p    *process
+	over chan struct{} // closed by Close, once
 
-	mu   sync.Mutex
-	lost bool // what the driver sends is
+	mu     sync.Mutex
+	lost   bool // what the driver sends is
+	closed bool
 }
 
 // Write sees each frame in one piece, or its header alone.
@@ -72,7 +84,7 @@ func (c *killing) Write(b []byte) (int, error) {
 	if len(b) < headerSize || frameType(b[8]) != frameCall {
 		return c.Conn.Write(b)
 	}
-	when, now := c.k.call()
+	when, now := c.k.call(c.over)
 	if !now {
 		return c.Conn.Write(b)
 	}
@@ -100,6 +112,17 @@ func (c *killing) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return n, err
+}
+
+// Close is called when the link has ended.
+func (c *killing) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.closed = true
+		close(c.over)
+	}
+	return c.Conn.Close()
 }
 
 // serveVariable makes the test binary the executable of the filesystem driver.
@@ -137,7 +160,9 @@ func killedAtEachCall(t *testing.T, h faultloop.Harness, path string, place func
 		}
 		k := &killer{}
 		fragile := config
-		fragile.between = func(conn net.Conn, p *process) net.Conn { return &killing{Conn: conn, k: k, p: p} }
+		fragile.between = func(conn net.Conn, p *process) net.Conn {
+			return &killing{Conn: conn, k: k, p: p, over: make(chan struct{})}
+		}
 		open := func(c Config) func(context.Context) (storagedriver.Backend, error) {
 			return func(ctx context.Context) (storagedriver.Backend, error) {
 				d, err := Load(ctx, path, c)

@@ -79,6 +79,7 @@ func takenOverByOne(t *testing.T, service, program string) {
 			winner := <-first
 			ok(t, winner.err, "PutPart of the writer that took the upload over")
 			wantKind(t, loser.err, storagedriver.KindConflict, "PutPart of the one that came later")
+			suspendedByOne(t, b, order)
 			order.release()
 
 			ok(t, b.CancelUpload(t.Context(), loser.upload.Token), "CancelUpload of the one that came later")
@@ -91,6 +92,42 @@ func takenOverByOne(t *testing.T, service, program string) {
 			wantNames(t, b, "/overtaken", "a")
 		})
 	}
+}
+
+// suspendedByOne has two writers suspend the same upload while writes are held back: nothing is left of the tail of the one that came later.
+func suspendedByOne(t *testing.T, b storagedriver.Backend, order *order) {
+	t.Helper()
+	const path = "/tails/a"
+	begun, err := b.OpenUpload(t.Context(), path, false)
+	ok(t, err, "OpenUpload")
+	suspends := func(u storagedriver.Upload) chan error {
+		done := make(chan error, 1)
+		go func() {
+			done <- b.SuspendUpload(t.Context(), u.Token, u.Receipts, storagedriver.BytesSource("tail"))
+		}()
+		return done
+	}
+	alone := suspends(begun)
+	close(order.next(t, "the state"))
+	ok(t, <-alone, "SuspendUpload")
+	var done []chan error
+	var states []chan struct{}
+	var uploads []storagedriver.Upload
+	for range 2 {
+		u, err := b.OpenUpload(t.Context(), path, true)
+		ok(t, err, "OpenUpload")
+		uploads = append(uploads, u)
+	}
+	for _, u := range uploads {
+		done = append(done, suspends(u))
+		states = append(states, order.next(t, "a writer's state"))
+	}
+	close(states[0])
+	ok(t, <-done[0], "SuspendUpload of the first writer")
+	close(states[1])
+	wantKind(t, <-done[1], storagedriver.KindConflict, "SuspendUpload of the one that came later")
+	ok(t, b.CancelUpload(t.Context(), uploads[0].Token), "CancelUpload of the first writer")
+	wantNames(t, b, "/tails")
 }
 
 // order is a proxy that holds back what writes.

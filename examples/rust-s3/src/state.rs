@@ -189,11 +189,25 @@ impl S3 {
             }
             match self.send(c, "s3:PutObject", &request, &[200]) {
                 Err(e) if matches!(e.status, 404 | 409 | 412) && attempt < ATTEMPTS => {}
+                Err(e) if e.status == 501 && self.config.conditional_writes => {
+                    let message = format!("set parameter \"conditional-writes\" to false: {}", e.message);
+                    return Err(Error { message, ..e });
+                }
                 done => return done.map(drop),
             }
             // It was this writer itself, with another part or a request without an answer, or another.
             before = self.current(c, t)?;
             attempt += 1;
+        }
+    }
+
+    /// Removes the tail of a state that another writer's has kept from its place. It stays where that names it: `state` may have been there before.
+    pub fn remove_unnamed_tail(&self, c: &Call, path: &str, state: &State) -> Result<()> {
+        match &state.tail {
+            Some(tail) if self.load(c, path)?.and_then(|now| now.tail).as_ref() != Some(tail) => {
+                self.remove(c, &tail.path)
+            }
+            _ => Ok(()),
         }
     }
 

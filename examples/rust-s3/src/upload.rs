@@ -1,7 +1,8 @@
 //! Uploads in parts, which are multipart uploads of S3.
 //!
 //! Any instance, in any process, goes on with a suspended upload: its state is an object beside the target. Of two that do, the one that
-//! stores a part or suspends first has it, and the other fails with `Conflict`: each writes who it is into the state, under the condition that it is still the one that was found.
+//! stores a part or suspends first has it, and the other fails with `Conflict`: each writes who it is into the state, under the condition that it is still the one that was found;
+//! without `conditional-writes` both may get through, seldom.
 
 use berth_guest::{Call, Content, Error, Kind, Part, Receipt, Receipts, Result, Stream, Upload};
 
@@ -153,7 +154,12 @@ impl S3 {
             self.store(c, &path, tail)?;
             state.tail = Some(Tail { path, length });
         }
-        self.save(c, t, &state, before.clone())?;
+        if let Err(e) = self.save(c, t, &state, before.clone()) {
+            if e.kind == Kind::Conflict {
+                let _ = self.remove_unnamed_tail(c, &t.path, &state); // the error to tell is e
+            }
+            return Err(e);
+        }
         // Deletions end uploads without asking their writers. Had one done so before the state was written, nobody would end
         // this upload again.
         let alive = match before.and_then(|before| before.tail) {

@@ -165,6 +165,15 @@ func (d *driver) forget(c *berth.Call, path string, s *state) error {
 	return d.Delete(c, s.tail)
 }
 
+// deleteUnnamedTail deletes the tail of a state that is not there, unless what is there names it: s may have been there before.
+func (d *driver) deleteUnnamedTail(c *berth.Call, path string, s *state) error {
+	now, err := d.load(c, path)
+	if err != nil || s.tail == "" || now != nil && now.tail == s.tail {
+		return err
+	}
+	return d.Delete(c, s.tail)
+}
+
 func random(c *berth.Call, n int) string {
 	const digits = "0123456789abcdef"
 	raw := make([]byte, n)

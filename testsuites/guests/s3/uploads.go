@@ -169,6 +169,9 @@ func (d *driver) SuspendUpload(c *berth.Call, name string, receipts *berth.Recei
 		}
 	}
 	if err := d.save(c, t, s, before); err != nil {
+		if berth.KindOf(err) == berth.KindConflict { // another writer's has kept it from its place
+			_ = d.deleteUnnamedTail(c, t.path, s)
+		}
 		return err
 	}
 	if before != nil && before.tail != "" {

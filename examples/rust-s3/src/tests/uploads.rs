@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use berth_guest::{Digests, Error, Part, Receipt, Upload};
 
 use super::*;
-use crate::state::{State, Tail, Token, STATE_SUFFIX};
+use crate::state::{conflict, State, Tail, Token, STATE_SUFFIX, TAIL_SUFFIX};
 use crate::upload::{completion, Stored};
 
 /// Parameters of a service that keeps both `a` and `a/b`, so that no place is looked at before a write.
@@ -17,12 +17,21 @@ type Objects = Rc<RefCell<HashMap<String, Vec<u8>>>>;
 
 /// A bucket with the one upload `id` to `/a`, whose parts have their number for a tag. It returns what it is asked, and its objects.
 fn bucket(host: &Host) -> (Rc<RefCell<Vec<HttpRequest>>>, Objects) {
+    bucket_of_many(host, |_, _| {})
+}
+
+/// A bucket in which others do something, before each request, of which they see the line.
+fn bucket_of_many(
+    host: &Host,
+    others: impl Fn(&str, &mut HashMap<String, Vec<u8>>) + 'static,
+) -> (Rc<RefCell<Vec<HttpRequest>>>, Objects) {
     let objects = Objects::default();
     let kept = objects.clone();
     let requests = asked(host, move |r| {
         let path = r.url.trim_start_matches("http://127.0.0.1:9000/registry");
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let mut objects = kept.borrow_mut();
+        others(&format!("{} {}", r.method, path), &mut objects);
         match (&r.method[..], query) {
             ("POST", "uploads=") => Reply::new(200)
                 .body("<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>"),
@@ -266,6 +275,41 @@ fn a_state_replaces_the_one_that_was_found() {
     let _refused = s3.save(c, &token("id b a /a"), &by("b"), None);
     let conditional = |r: &HttpRequest| r.header("if-match").or_else(|| r.header("if-none-match")).is_some();
     assert!(!requests.borrow().iter().any(conditional));
+}
+
+#[test]
+fn a_suspend_that_is_overtaken_leaves_no_tail_that_nothing_names() {
+    let state = |writer: &str, tail| State { id: "id".to_owned(), writer: writer.to_owned(), tail, ..State::default() };
+    for named in [false, true] {
+        let host = Host::new();
+        // The other writer takes over what this one has found; or what it has stored before, without an answer, and with its tail.
+        let (_, objects) = bucket_of_many(&host, move |line, objects| {
+            if line == "PUT /a~upload" {
+                let path = objects.keys().find(|path| path.contains(TAIL_SUFFIX)).expect("a tail").clone();
+                let other = state("b", named.then_some(Tail { path, length: 4 }));
+                objects.insert("/a~upload".to_owned(), other.text().unwrap().into_bytes());
+            }
+        });
+        objects.borrow_mut().insert("/a~upload".to_owned(), state("w", None).text().unwrap().into_bytes());
+        let tail = host.stream("tail");
+        let e = driver(&host, STORED).suspend_upload(host.call(), "id v w /a", &host.empty_receipts(), Some(tail));
+        assert_eq!(e.unwrap_err(), conflict("another writer has moved on"));
+        assert_eq!(objects.borrow().keys().any(|path| path.contains(TAIL_SUFFIX)), named);
+    }
+}
+
+#[test]
+fn a_service_that_knows_no_conditions_is_told_what_to_do_about_it() {
+    let host = Host::new();
+    asked(&host, |r| match &r.method[..] {
+        "PUT" => Reply::new(501).body(said("NotImplemented", "If-None-Match")),
+        _ => Reply::new(404),
+    });
+    let s3 = driver(&host, STORED);
+    let state = State { id: "id".to_owned(), writer: "w".to_owned(), ..State::default() };
+    let e = s3.save(host.call(), &"id w - /a".parse().unwrap(), &state, None).unwrap_err();
+    assert_eq!((e.kind, e.status), (Kind::Unsupported, 501));
+    assert!(e.message.starts_with("set parameter \"conditional-writes\" to false: the service answers"), "{}", e);
 }
 
 #[test]

@@ -257,6 +257,13 @@ func lasting(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
+// longer calls f with d, and with twice as much while f says that a busy machine has needed all of it, up to 8 s.
+func longer(d time.Duration, f func(d time.Duration) (enough bool)) {
+	for !f(d) && d < 8*time.Second {
+		d *= 2
+	}
+}
+
 // pattern is content that tells where in it one is.
 func pattern(n int) []byte {
 	b := make([]byte, n)

@@ -72,7 +72,7 @@ func TestACallThatIsNeverAnsweredEndsWithItsContext(t *testing.T) {
 // Others do not suffer from a call that is never answered until the process is killed for it; those under way then are told that they may be repeated.
 func TestTheCallsBesideOneThatIsNeverAnswered(t *testing.T) {
 	c := inMode("forgetful")
-	c.CancelTimeout = time.Second
+	c.CancelTimeout = 3 * time.Second
 	b := driverIn(t, c, nil)
 	pid := b.pid()
 	wantFault(t, statIt(lasting(t, 50*time.Millisecond), b), storagedriver.KindDeadline)

@@ -397,8 +397,14 @@ func finishAndLook(t *testing.T, old, new string, all []*client) {
 			t.Errorf("%s: %s, %v", order, got, err)
 		}
 	}
-	if left, err := os.ReadDir(new + migrate.CopyingDir); err == nil && len(left) > 0 {
-		t.Errorf("%d intents stay", len(left))
+	intents, err := os.ReadDir(new + migrate.CopyingDir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	for _, intent := range intents {
+		if !storagedriver.IsPrivate(intent.Name()) { // else the driver's: a copier was killed in the middle of a Put
+			t.Errorf("the intent %s stays", intent.Name())
+		}
 	}
 }
 

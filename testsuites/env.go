@@ -18,7 +18,7 @@ import (
 
 // cleanTimeout bounds what removes a case's directory, which must work after the case's own time is
 // over: a directory of a thousand files on a slow backend.
-const cleanTimeout = 2 * time.Minute
+const cleanTimeout = 5 * time.Minute
 
 // lateTimeout is how long what a call has asked for may still appear after its context has ended.
 const lateTimeout = 20 * time.Second

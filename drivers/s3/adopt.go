@@ -204,18 +204,6 @@ func (d *Driver) again(ctx context.Context, t token, made string, parts []part, 
 	return next, nil
 }
 
-// discard removes what a state names that was not saved.
-func (d *Driver) discard(ctx context.Context, key string, s *state) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
-	defer cancel()
-	if s.Upload != "" {
-		d.abandon(ctx, key, s.Upload)
-	}
-	if s.TailKey != "" {
-		_ = d.remove(ctx, s.TailKey) // an orphan otherwise
-	}
-}
-
 // unfence removes the state of a rebuilding that has changed nothing, so that the upload is as it was.
 func (d *Driver) unfence(ctx context.Context, key, tag string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)

@@ -172,6 +172,26 @@ func (d *Driver) forget(ctx context.Context, key string, s *state) error {
 	return d.remove(ctx, s.TailKey)
 }
 
+// discard removes what a state names that was not saved, unless the one that is there names it as well: an earlier attempt may have saved s without an
+// answer, and another writer have gone on from it.
+func (d *Driver) discard(ctx context.Context, key string, s *state) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
+	defer cancel()
+	if s.Upload == "" && s.TailKey == "" {
+		return
+	}
+	now, _, err := d.loadState(ctx, key)
+	if err != nil {
+		return // it may
+	}
+	if s.Upload != "" && (now == nil || now.Upload != s.Upload) {
+		d.abandon(ctx, key, s.Upload)
+	}
+	if s.TailKey != "" && (now == nil || now.TailKey != s.TailKey) {
+		_ = d.remove(ctx, s.TailKey) // an orphan otherwise
+	}
+}
+
 // token names an upload, and what its writer began with.
 type token struct {
 	instance string // the Driver that opened it

@@ -173,9 +173,7 @@ func (d *Driver) SuspendUpload(ctx context.Context, name string, receipts *stora
 	if err := d.first(ctx, t, s, store); err != nil {
 		switch storagedriver.KindOf(err) {
 		case storagedriver.KindConflict, storagedriver.KindInvalidPath:
-			if next.TailKey != "" {
-				_ = d.remove(ctx, next.TailKey) // nothing names it
-			}
+			d.discard(ctx, t.key, &state{TailKey: next.TailKey})
 		}
 		return err
 	}

@@ -4,14 +4,6 @@ package s3_test
 
 import (
 	"bytes"
-	"io"
-	"maps"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -57,75 +49,6 @@ func TestAnUploadThatTheServiceHasEndedBeginsAnew(t *testing.T) {
 			t.Errorf("the service has %v, %v, want nothing", objects.Contents, err)
 		}
 	}
-}
-
-// A suspend without an answer may have been one: who goes on with the upload keeps its tail, though the suspend is repeated, and refused.
-func TestASuspendThatIsRepeatedLeavesAnothersTail(t *testing.T) {
-	t.Parallel()
-	service := servers.StartS3(t, "versitygw", "BERTH_VERSITYGW")
-	target, err := url.Parse(service.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var loses atomic.Bool // the answers about states
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host }}
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, "~upload") || !loses.Load() {
-			proxy.ServeHTTP(w, r)
-			return
-		}
-		proxy.ServeHTTP(httptest.NewRecorder(), r)
-		panic(http.ErrAbortHandler)
-	}))
-	defer front.Close()
-	parameters := on(t, service)
-	opened := func(more map[string]any) storagedriver.Backend {
-		all := maps.Clone(parameters)
-		maps.Copy(all, more)
-		b, err := driver.Open(t.Context(), all)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = b.Close() })
-		return b
-	}
-	one, other := opened(map[string]any{"regionendpoint": front.URL, "maxattempts": 1}), opened(nil)
-	const path = "/dir/file"
-	tail, part := bytes.Repeat([]byte("tail"), 100_000), bytes.Repeat([]byte("part"), smallPart/4)
-	begun, err := one.OpenUpload(t.Context(), path, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	suspend := func() error {
-		return one.SuspendUpload(t.Context(), begun.Token, begun.Receipts, storagedriver.BytesSource(tail))
-	}
-	loses.Store(true)
-	if err := suspend(); storagedriver.KindOf(err) != storagedriver.KindUnavailable {
-		t.Fatalf("SuspendUpload without an answer: want %v, got %v", storagedriver.KindUnavailable, err)
-	}
-	loses.Store(false)
-	wantTail := func() storagedriver.Upload {
-		u, err := other.OpenUpload(t.Context(), path, true)
-		if err != nil || u.Tail == nil {
-			t.Fatalf("OpenUpload: want a tail, got %+v, %v", u, err)
-		}
-		body, err := u.Tail.Open(t.Context())
-		if err != nil {
-			t.Fatalf("the tail: %v", err)
-		}
-		defer body.Close()
-		if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, tail) {
-			t.Fatalf("the tail: want %d bytes, got %d, %v", len(tail), len(got), err)
-		}
-		return u
-	}
-	if _, err := other.PutPart(t.Context(), wantTail().Token, storagedriver.Part{Number: 1, Body: storagedriver.BytesSource(part)}); err != nil {
-		t.Fatal(err)
-	}
-	if err := suspend(); storagedriver.KindOf(err) != storagedriver.KindConflict {
-		t.Fatalf("SuspendUpload once more: want %v, got %v", storagedriver.KindConflict, err)
-	}
-	wantTail()
 }
 
 // write writes content to an upload of size 0, and commits or suspends it.

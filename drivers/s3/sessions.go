@@ -21,6 +21,8 @@ type session struct {
 	mu    sync.Mutex
 	state *state // as it was saved last; nil before
 	tag   string // its ETag
+	// created is a multipart upload that no answer has said to be saved: the state may name it all the same. nil is none.
+	created *state
 }
 
 // upload returns the ID of the multipart upload that the writer has made its own, or "".
@@ -31,6 +33,16 @@ func (s *session) upload() string {
 		return ""
 	}
 	return s.state.Upload
+}
+
+// with is now, with the upload that was created for it where that names none. mu is held.
+func (s *session) with(now *state) *state {
+	if s.created == nil || now.Upload != "" {
+		return now
+	}
+	next := *now
+	next.Upload, next.Mark, next.Begun = s.created.Upload, s.created.Mark, now.TailSize == 0
+	return &next
 }
 
 // replaces returns the ETag of the state that the writer's next one replaces, or "" where there is to be none. mu is held.

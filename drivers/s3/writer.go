@@ -26,24 +26,43 @@ func (d *Driver) begin(ctx context.Context, t token) (string, error) {
 	next := *now
 	next.Writer = t.writer
 	if next.Upload == "" {
-		next.Mark = random(8)
-		if next.Upload, err = d.create(ctx, t.key, next.Mark); err != nil {
+		created := &state{Mark: random(8)}
+		if created.Upload, err = d.create(ctx, t.key, created.Mark); err != nil {
 			return "", err
 		}
-		next.Begun = next.TailSize == 0
+		s.created = created
+		next = *s.with(&next)
 	}
 	if err := d.first(ctx, t, s, func() error { return d.save(ctx, t, s, &next) }); err != nil {
-		if now.Upload == "" {
-			d.abandon(ctx, t.key, next.Upload)
+		if refused(err) && s.created != nil {
+			d.discard(ctx, t.key, s.created)
+			s.created = nil
 		}
 		return "", err
 	}
 	return next.Upload, nil
 }
 
+// refused reports whether a state was not saved: after other errors it may have been.
+func refused(err error) bool {
+	switch storagedriver.KindOf(err) {
+	case storagedriver.KindConflict, storagedriver.KindInvalidPath, storagedriver.KindUnsupported:
+		return true
+	}
+	return false
+}
+
 // current returns the upload's state, of which a writer that has not begun it makes its own. It is KindConflict when another has
 // moved on. s.mu is held.
 func (d *Driver) current(ctx context.Context, t token, s *session) (*state, error) {
+	now, err := d.saved(ctx, t, s)
+	if err != nil {
+		return nil, err
+	}
+	return s.with(now), nil
+}
+
+func (d *Driver) saved(ctx context.Context, t token, s *session) (*state, error) {
 	if s.state != nil {
 		return s.state, nil
 	}
@@ -76,7 +95,7 @@ func (d *Driver) save(ctx context.Context, t token, s *session, next *state) err
 	if err != nil {
 		return err
 	}
-	s.state, s.tag = next, tag
+	s.state, s.tag, s.created = next, tag, nil
 	return nil
 }
 
@@ -171,8 +190,7 @@ func (d *Driver) SuspendUpload(ctx context.Context, name string, receipts *stora
 		return d.save(ctx, t, s, next)
 	}
 	if err := d.first(ctx, t, s, store); err != nil {
-		switch storagedriver.KindOf(err) {
-		case storagedriver.KindConflict, storagedriver.KindInvalidPath:
+		if refused(err) {
 			d.discard(ctx, t.key, &state{TailKey: next.TailKey})
 		}
 		return err
@@ -184,7 +202,7 @@ func (d *Driver) SuspendUpload(ctx context.Context, name string, receipts *stora
 	return nil
 }
 
-// keepTail puts a tail into the state or beside it. A writer has one at most, under its own name: a repeat replaces it.
+// keepTail puts a tail into the state or beside it. A writer has one at most, under its own name: a repeat, which is of the same bytes, replaces it.
 func (d *Driver) keepTail(ctx context.Context, t token, next *state, tail storagedriver.Source) error {
 	next.TailSize = tail.Size()
 	if next.TailSize > inlineTail {
@@ -208,6 +226,12 @@ func (d *Driver) CancelUpload(ctx context.Context, name string) error {
 	}
 	if err := d.cancel(ctx, t); err != nil {
 		return err
+	}
+	s := d.sessions.of(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.created != nil {
+		d.discard(ctx, t.key, s.created)
 	}
 	d.sessions.drop(t)
 	return nil

@@ -155,7 +155,7 @@ impl S3 {
             state.tail = Some(Tail { path, length });
         }
         if let Err(e) = self.save(c, t, &state, before.clone()) {
-            if e.kind == Kind::Conflict {
+            if matches!(e.kind, Kind::Conflict | Kind::Unsupported) {
                 let _ = self.remove_unnamed_tail(c, &t.path, &state); // the error to tell is e
             }
             return Err(e);

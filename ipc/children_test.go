@@ -257,10 +257,11 @@ func lasting(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// longer calls f with d, and with twice as much while f says that a busy machine has needed all of it, up to 8 s.
+// longer calls f with d, and with twice as much, up to 8 s, while f says that a busy machine has needed all of it.
 func longer(d time.Duration, f func(d time.Duration) (enough bool)) {
-	for !f(d) && d < 8*time.Second {
-		d *= 2
+	const most = 8 * time.Second
+	for !f(d) && d < most {
+		d = min(2*d, most)
 	}
 }
 

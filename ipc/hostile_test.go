@@ -129,22 +129,28 @@ func init() { //nolint:gochecknoinits // modes, in the table of children_test.go
 
 func TestAnExecutableThatNeverAnswersIsKilledInTime(t *testing.T) {
 	for mode, op := range map[string]string{"silent": "HELLO", "no describe": "describe"} {
-		c := inMode(mode)
+		var all started
+		c := all.noting(inMode(mode))
 		c.Grace = time.Minute
 		within(t, 30*time.Second, mode, func() {
 			var err error
 			longer(500*time.Millisecond, func(d time.Duration) bool {
 				c.StartTimeout = d
-				_, err = loaded(t, t.Context(), ourselves(t), c)
+				_, err = Load(t.Context(), ourselves(t), c)
 				return err == nil || strings.Contains(err.Error(), op)
 			})
 			wantLost(t, err, ourselves(t), fmt.Sprintf("%s: it has not answered within %v", op, c.StartTimeout))
 		})
 		c.StartTimeout = time.Minute
-		within(t, 20*time.Second, mode, func() {
-			_, err := loaded(t, lasting(t, 300*time.Millisecond), ourselves(t), c)
-			wantFault(t, err, storagedriver.KindDeadline, ourselves(t))
+		within(t, 30*time.Second, mode, func() {
+			before := all.count()
+			longer(300*time.Millisecond, func(d time.Duration) bool {
+				_, err := Load(lasting(t, d), ourselves(t), c)
+				wantFault(t, err, storagedriver.KindDeadline, ourselves(t))
+				return all.count() > before
+			})
 		})
+		all.noneLeft(t)
 	}
 }
 

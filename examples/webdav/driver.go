@@ -155,28 +155,41 @@ func (d *driver) DeleteTree(c *berth.Call, path string) error {
 	return d.delete(c, path, d.url(path))
 }
 
-// deleteAttempts is how often a DELETE is sent that is refused although its target is there: some servers
+// deleteAttempts is how often a DELETE is sent that fails although its target is there: some servers
 // refuse one that meets another on its way.
 const deleteAttempts = 4
 
-// delete deletes path, whose URL is url. It may be repeated: what is gone stays gone.
+// delete deletes path, whose URL is url. It may be repeated: what is gone stays gone. A DELETE that fails may have removed
+// a part, and mod_dav's goes on with the rest where another was before it: it fails, and the collection is gone. So what
+// is gone after a failure is deleted, by this call as well, and of many that delete one path one at least says so.
 func (d *driver) delete(c *berth.Call, path, url string) error {
 	for attempt := 1; ; attempt++ {
 		failure := d.deleteOnce(c, url)
 		e, ok := failure.(*berth.Error)
-		if !ok || e.Status == 404 || !isAmbiguous(e.Status) && e.Status < 500 {
+		if !ok || !isAmbiguous(e.Status) && e.Status < 500 {
 			return failure
 		}
 		if _, err := d.lookup(c, path); isNotFound(err) {
-			return err
+			if attempt == 1 && isNotFound(failure) {
+				return failure
+			}
+			return nil
 		}
 		if attempt == deleteAttempts {
+			if isNotFound(failure) {
+				return metAnother()
+			}
 			return failure
 		}
 		if err := pause(c, attempt); err != nil {
 			return failure
 		}
 	}
+}
+
+// metAnother is the error of a DELETE below whose target something went on its way.
+func metAnother() error {
+	return &berth.Error{Kind: berth.KindUnavailable, Temporary: true, Status: 404, Msg: "DELETE met another DELETE on its way"}
 }
 
 func (d *driver) deleteOnce(c *berth.Call, url string) error {
@@ -189,7 +202,7 @@ func (d *driver) deleteOnce(c *berth.Call, url string) error {
 	case isDone(resp.Status):
 		return nil
 	case resp.Status == 207:
-		return partialFailure("DELETE", resp)
+		return partialFailure(resp)
 	}
 	return statusError("DELETE", resp)
 }
@@ -197,25 +210,31 @@ func (d *driver) deleteOnce(c *berth.Call, url string) error {
 // wantFailure are the headers that statusError reads.
 var wantFailure = []string{"location", "retry-after"}
 
-// partialFailure reads the multistatus of a request that failed for some of what it was to do.
-func partialFailure(method string, resp *berth.Response) error {
-	var failed error
-	worst := func(r *resource) error {
-		if r.status >= 300 && (failed == nil || r.status != 424) {
-			failed = statusError(method, &berth.Response{Status: r.status})
+// partialFailure reads the multistatus of a DELETE that failed for some of what it was to do, and returns the worst.
+func partialFailure(resp *berth.Response) error {
+	worst := 0
+	look := func(r *resource) error {
+		gone, follows := r.status == 404, r.status == 424
+		if r.status >= 300 && (worst == 0 || !follows && (worst == 424 || !gone)) {
+			worst = r.status
 		}
 		return nil
 	}
 	var err error
 	if resp.Body != nil {
-		err = multistatus(nil, resp.Body, worst)
+		err = multistatus(nil, resp.Body, look)
 	} else {
-		err = multistatus(resp.Data, nil, worst)
+		err = multistatus(resp.Data, nil, look)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case worst == 0:
+		return nil
+	case worst == 404:
+		return metAnother()
 	}
-	return failed
+	return statusError("DELETE", &berth.Response{Status: worst})
 }
 
 // number reads a decimal number without sign.

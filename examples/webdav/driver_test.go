@@ -361,3 +361,60 @@ func TestADeleteThatFailsForSomeIsAnError(t *testing.T) {
 		t.Fatalf("%v is not temporary", err)
 	}
 }
+
+// TestADeleteThatMeetsAnother has a DELETE removed by two requests together, as mod_dav does it: each goes on where the other was before
+// it, and says that it failed for that.
+func TestADeleteThatMeetsAnother(t *testing.T) {
+	const forbidden = `<multistatus xmlns="DAV:"><response><href>/a/f</href><status>HTTP/1.1 403 Forbidden</status></response></multistatus>`
+	const missing = `<multistatus xmlns="DAV:"><response><href>/a/f</href><status>HTTP/1.1 404 Not Found</status></response></multistatus>`
+	type answer struct {
+		status int
+		body   string
+		all    bool // and all is gone
+	}
+	for name, c := range map[string]struct {
+		answers []answer
+		want    berth.Kind // 0 is none
+	}{
+		"the rest was removed by this":            {[]answer{{207, forbidden, true}}, 0},
+		"a member had gone":                       {[]answer{{207, missing, true}}, 0},
+		"all had gone":                            {[]answer{{404, "", true}}, berth.KindNotFound},
+		"all had gone when it was repeated":       {[]answer{{207, forbidden, false}, {404, "", true}}, 0},
+		"a directory below had gone":              {[]answer{{404, "", false}, {204, "", true}}, 0},
+		"a directory below had gone, as it seems": {[]answer{{404, "", false}, {404, "", false}, {404, "", false}, {404, "", false}}, berth.KindUnavailable},
+		"a member had gone, as it seems":          {[]answer{{207, missing, false}, {207, missing, false}, {207, missing, false}, {207, missing, false}}, berth.KindUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, h := newServer(t, "")
+			s.put("/a/f", "1")
+			left := c.answers
+			s.intercept = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Method != "DELETE" {
+					return false
+				}
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				if len(left) == 0 {
+					t.Error("one DELETE too many")
+					return false
+				}
+				if left[0].all {
+					s.remove("/a")
+				}
+				w.WriteHeader(left[0].status)
+				fmt.Fprint(w, left[0].body)
+				left = left[1:]
+				return true
+			}
+			err := open(t, h, "", nil).deleteTree("/a")
+			if c.want == 0 {
+				ok(t, err)
+			} else if wantKind(t, err, c.want); berth.IsTemporary(err) != (c.want == berth.KindUnavailable) {
+				t.Fatalf("temporary %v: %v", berth.IsTemporary(err), err)
+			}
+			if len(left) > 0 {
+				t.Fatalf("%d DELETEs too few", len(left))
+			}
+		})
+	}
+}

@@ -26,11 +26,11 @@ import (
 // loops is how many fault loops run at a time, each below a root directory of its own.
 const loops = 4
 
-// A run moves parts of 5 MiB, so that few of the scenarios are run in short: one in which an upload has the most to lose, and one in which services
+// A run moves parts of 5 MiB, so that few of the scenarios are run in short: two in which an upload has the most to lose, and one in which services
 // differ.
 func TestHoldsWhateverFailsOnVersitygw(t *testing.T) {
 	t.Parallel()
-	holds(t, onVersitygw(t, nil), 50, "push over committed content")
+	holds(t, onVersitygw(t, nil), 50, "push over committed content", "push that goes on from less than a part")
 }
 
 func TestHoldsWhateverFailsOnMinio(t *testing.T) {

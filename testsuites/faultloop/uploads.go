@@ -20,6 +20,13 @@ func uploadScenarios() []scenario {
 			u.session(len(u.whole), true)
 			u.finish()
 		}},
+		{name: "push that goes on from less than a part", upload: true, prepare: func(r *run) { lessThanAPart(r).suspended(r.partSize / 2) }, act: func(r *run) {
+			u := lessThanAPart(r)
+			u.durable, u.begun = int64(r.partSize/2), true
+			u.session(len(u.whole), false)
+			u.session(len(u.whole), true)
+			u.finish()
+		}},
 		{name: "push in one session", upload: true, prepare: nothing, act: func(r *run) {
 			u := r.upload(target, nil, r.content("pushed", 3*r.partSize))
 			u.session(len(u.whole), true)
@@ -79,6 +86,11 @@ func uploadScenarios() []scenario {
 // segments is an upload that comes to three segments and a rest.
 func segments(r *run) *upload {
 	return r.upload(target, nil, r.content("segments", 4*r.partSize+20))
+}
+
+// lessThanAPart is an upload that is first suspended with less than a part, and then has two.
+func lessThanAPart(r *run) *upload {
+	return r.upload(target, nil, r.content("less", 2*r.partSize+20))
 }
 
 func prepareSegments(r *run) {

@@ -122,7 +122,7 @@ func (d *doom) move(from, to string) {
 	}
 	s.ghosts[from], s.ghosts[to] = true, true
 	s.touch(to)
-	for dir := range maps.Clone(s.ghosts) {
+	for dir := range s.emptyDirs() {
 		if rest, below := strings.CutPrefix(dir, from+"/"); below {
 			s.ghosts[to+"/"+rest] = true
 		}

@@ -288,7 +288,7 @@ func (r *run) moved(from, to string) {
 	for p, c := range contents {
 		s.put(p, c)
 	}
-	for dir := range maps.Clone(s.ghosts) {
+	for dir := range s.emptyDirs() {
 		if storagedriver.IsBelow(dir, from) {
 			s.ghosts[to+strings.TrimPrefix(dir, from)] = true
 		}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/chunked"
+	"github.com/berth-dev/storagedriver/drivers/filesystem"
 	"github.com/berth-dev/storagedriver/drivers/inmemory"
 	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/testsuites/model"
@@ -209,6 +211,40 @@ func TestRunThatCannotGoOn(t *testing.T) {
 	var m *model.Mismatch
 	if errors.As(err, &m) {
 		t.Errorf("want no mismatch of what was interrupted, got %v", m)
+	}
+}
+
+// resilient is a backend where a writer stores a part at a path as soon as a directory above was first deleted.
+type resilient struct {
+	storagedriver.Backend
+	once *sync.Once
+	part string
+}
+
+func (b resilient) DeleteTree(ctx context.Context, path string) error {
+	err := b.Backend.DeleteTree(ctx, path)
+	if err == nil && storagedriver.IsBelow(b.part, path) {
+		b.once.Do(func() { err = b.Put(ctx, b.part, storagedriver.BytesSource([]byte("part"))) })
+	}
+	return err
+}
+
+// TestAWriterBelowADeletedDirectory may have made it again, and a Move takes along what was made: here directories.
+func TestAWriterBelowADeletedDirectory(t *testing.T) {
+	for _, crash := range []string{"", "crash-in 9\n"} {
+		root := t.TempDir()
+		var once sync.Once
+		h := model.Harness{Open: func(ctx context.Context, partSize int64) (model.Process, error) {
+			b, err := filesystem.New(ctx, filesystem.Config{RootDirectory: root, Fsync: filesystem.FsyncOff})
+			if err != nil {
+				return model.Process{}, err
+			}
+			return on(resilient{b, &once, "/a/b/c" + storagedriver.PrivateMark}, "").Open(ctx, partSize)
+		}}
+		script := parse(t, "writer w /a/b/c append\nwrite w 1\nput /a/x 1\ndelete /a\n"+crash+"move /a /e\nlist /e\n")
+		if err := model.Run(t.Context(), h, script, nil); err != nil {
+			t.Errorf("%s%v", crash, err)
+		}
 	}
 }
 

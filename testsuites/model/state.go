@@ -57,15 +57,19 @@ func (s *state) mayBeDir(path string) bool {
 	if s.isDir(path) {
 		return false
 	}
-	if s.ghosts[path] {
-		return true
-	}
+	return s.emptyDirs()[path]
+}
+
+// emptyDirs returns all paths that may be directories which hold nothing: the ghosts, and those that a writer has made
+// or makes for its state, even where they were deleted meanwhile.
+func (s *state) emptyDirs() map[string]bool {
+	out := maps.Clone(s.ghosts)
 	for _, w := range s.sessions {
-		if w.running() && storagedriver.IsBelow(w.path, path) {
-			return true
+		for dir, _ := storagedriver.ParentPath(w.path); w.running() && dir != "/"; dir, _ = storagedriver.ParentPath(dir) {
+			out[dir] = true
 		}
 	}
-	return false
+	return out
 }
 
 // underFile reports whether something above path is a file.
@@ -172,13 +176,7 @@ func (s *state) tree(path string) (must, may map[string]bool) {
 			must[dir+"/"] = true
 		}
 	}
-	ghosts := maps.Clone(s.ghosts)
-	for _, w := range s.sessions {
-		for dir, _ := storagedriver.ParentPath(w.path); w.running() && dir != "/"; dir, _ = storagedriver.ParentPath(dir) {
-			ghosts[dir] = true
-		}
-	}
-	for dir := range ghosts {
+	for dir := range s.emptyDirs() {
 		if storagedriver.IsBelow(dir, path) && !must[dir+"/"] {
 			may[dir+"/"] = true
 		}

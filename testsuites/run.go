@@ -57,14 +57,20 @@ func (s *suite) execute(t T, c scenario) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), s.Timeout)
 	defer cancel()
-	if s.Transcript != nil {
-		if s.Parallel == 1 {
-			s.Transcript() // is of what was before
-		}
-		t.Cleanup(func() { s.show(t) })
+	if s.Transcript != nil && s.Parallel == 1 {
+		s.Transcript() // is of what was before
 	}
+	// Before cleaning up, during which other cases go on, and after it where that is what fails.
+	var shown sync.Once
+	show := func() {
+		if t.Failed() {
+			shown.Do(func() { s.show(t) })
+		}
+	}
+	t.Cleanup(show)
 	e := newEnv(t, ctx, s, c.id)
 	t.Cleanup(e.clean)
+	t.Cleanup(show)
 	defer func() {
 		if p := recover(); p != nil {
 			t.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -75,7 +81,7 @@ func (s *suite) execute(t T, c scenario) {
 
 // show logs the transcript of a case that has failed.
 func (s *suite) show(t T) {
-	if s.collects || !t.Failed() {
+	if s.collects || s.Transcript == nil {
 		return
 	}
 	if text := s.Transcript(); text != "" {

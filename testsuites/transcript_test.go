@@ -1,6 +1,8 @@
 package testsuites_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -41,26 +43,38 @@ func (l *told) end() {
 	}
 }
 
-// nameless is a driver without a name, which notes that it is asked for one.
-type nameless struct {
+// noting is a driver that notes that it is asked for its name, and what it deletes, which may fail.
+type noting struct {
 	storagedriver.StorageDriver
-	notes *[]string
+	notes   *[]string
+	name    string
+	refuses error
 }
 
-func (n nameless) Name() string {
+func (n noting) Name() string {
 	*n.notes = append(*n.notes, "asked for its name")
-	return ""
+	return n.name
 }
 
-// transcribed is a suite of a case that passes and one that fails.
-func transcribed(t *testing.T) testsuites.Harness {
+func (n noting) Delete(ctx context.Context, path string) error {
+	*n.notes = append(*n.notes, "deleted")
+	return errors.Join(n.refuses, n.StorageDriver.Delete(ctx, path))
+}
+
+// transcribed is a suite of a case that passes and one that fails, for the driver has no name; cases that do not clean up
+// where deleting is refused.
+func transcribed(t *testing.T, refuses error) testsuites.Harness {
 	var notes []string
 	open := openModel(t)
 	return testsuites.Harness{
 		Run: "driver/name,driver/root-exists",
 		New: func(t testsuites.T) storagedriver.StorageDriver {
 			notes = append(notes, "opened")
-			return nameless{open(t), &notes}
+			d := noting{StorageDriver: open(t), notes: &notes, refuses: refuses}
+			if refuses != nil {
+				d.name = "noting"
+			}
+			return d
 		},
 		Transcript: func() string {
 			text := strings.Join(notes, "\n")
@@ -71,30 +85,36 @@ func transcribed(t *testing.T) testsuites.Harness {
 }
 
 func TestAFailedCaseHasItsTranscript(t *testing.T) {
-	result := testsuites.RunAll(t.Context(), transcribed(t), nil)
+	result := testsuites.RunAll(t.Context(), transcribed(t, nil), nil)
 	if len(result.Cases) != 2 || result.Count(testsuites.Fail) != 1 {
 		t.Fatalf("want one of two cases to fail, got %+v", result)
 	}
 	for _, c := range result.Cases {
-		want := map[testsuites.Status]string{testsuites.Fail: "asked for its name"}[c.Status]
+		want := map[testsuites.Status]string{testsuites.Fail: "asked for its name\ndeleted"}[c.Status]
 		if c.Transcript != want {
 			t.Errorf("%s, %s: transcript %q, want %q", c.ID, c.Status, c.Transcript, want)
 		}
 	}
 }
 
+// TestATestLogsTheTranscriptOfAFailedCase up to where it failed, and only of one that did.
 func TestATestLogsTheTranscriptOfAFailedCase(t *testing.T) {
-	var logged []string
-	suite := &told{T: testsuites.Testing(t), logged: &logged}
-	testsuites.Run(suite, transcribed(t))
-	suite.end()
-	var got []string
-	for _, line := range logged {
-		if !strings.HasPrefix(line, "conformance: seed") {
-			got = append(got, line)
-		}
-	}
-	if want := []string{"what the driver did:\nasked for its name"}; !slices.Equal(got, want) {
-		t.Errorf("logged %q, want %q", got, want)
+	for name, c := range map[string]struct {
+		refuses error
+		want    []string
+	}{
+		"the case":    {nil, []string{"what the driver did:\nasked for its name"}},
+		"cleaning up": {errors.New("refused"), []string{"what the driver did:\nasked for its name\nasked for its name\nopened\ndeleted", "what the driver did:\ndeleted"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var logged []string
+			suite := &told{T: testsuites.Testing(t), logged: &logged}
+			testsuites.Run(suite, transcribed(t, c.refuses))
+			suite.end()
+			got := slices.DeleteFunc(logged, func(line string) bool { return strings.HasPrefix(line, "conformance: seed") })
+			if !slices.Equal(got, c.want) {
+				t.Errorf("logged %q, want %q", got, c.want)
+			}
+		})
 	}
 }

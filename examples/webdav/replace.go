@@ -97,7 +97,7 @@ func (d *driver) moveByPut(c *berth.Call, source, dest string) error {
 
 // gone deletes the source of a move that is done otherwise.
 func (d *driver) gone(c *berth.Call, source string) error {
-	if err := d.delete(c, source, d.url(source)); !isNotFound(err) {
+	if err := d.deleteFile(c, source); !isNotFound(err) {
 		return err
 	}
 	return nil

@@ -123,7 +123,7 @@ func refused(failure error) error {
 
 // discard removes a temporary file. That it fails is not what the caller wants to hear.
 func (d *driver) discard(c *berth.Call, path string) {
-	if err := d.delete(c, path, d.url(path)); err != nil && !isNotFound(err) {
+	if err := d.deleteFile(c, path); err != nil && !isNotFound(err) {
 		c.Log(berth.LevelWarn, "a temporary file stays behind at "+path+": "+err.Error())
 	}
 }

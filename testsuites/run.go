@@ -70,11 +70,11 @@ func (s *suite) execute(t T, c scenario) {
 	t.Cleanup(show)
 	e := newEnv(t, ctx, s, c.id)
 	t.Cleanup(e.clean)
-	t.Cleanup(show)
 	defer func() {
 		if p := recover(); p != nil {
 			t.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
+		show()
 	}()
 	c.run(e)
 }

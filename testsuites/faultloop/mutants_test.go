@@ -3,6 +3,7 @@ package faultloop_test
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,6 +155,19 @@ func moveRepeats(ctx context.Context, next storagedriver.Backend, op, path, dest
 	return nil
 }
 
+// parts is a storage with parts.
+func parts(context.Context) (faultloop.Storage, error) {
+	m := &chunkedtest.Memory{Can: storagedriver.AbilityParts}
+	return faultloop.Storage{Open: sharing(m), Left: func(path string) (left []string) {
+		for name := range m.Content() {
+			if storagedriver.IsBelow(name, path) {
+				left = append(left, name)
+			}
+		}
+		return left
+	}}, nil
+}
+
 // TestMutantsAreCaught makes the layers above the failures wrong in one thing each.
 func TestMutantsAreCaught(t *testing.T) {
 	memory := func(context.Context) (faultloop.Storage, error) {
@@ -163,17 +177,6 @@ func TestMutantsAreCaught(t *testing.T) {
 		return func(context.Context) (faultloop.Storage, error) {
 			return faultloop.Storage{Open: sharing(masked{inmemory.New(), abilities})}, nil
 		}
-	}
-	parts := func(context.Context) (faultloop.Storage, error) {
-		m := &chunkedtest.Memory{Can: storagedriver.AbilityParts}
-		return faultloop.Storage{Open: sharing(m), Left: func(path string) (left []string) {
-			for name := range m.Content() {
-				if storagedriver.IsBelow(name, path) {
-					left = append(left, name)
-				}
-			}
-			return left
-		}}, nil
 	}
 	for name, c := range map[string]struct {
 		on     func(context.Context) (faultloop.Storage, error)
@@ -212,8 +215,11 @@ func TestMutantsAreCaught(t *testing.T) {
 			if f := sound.Failures(); len(f) > 0 || len(sound.Rows) != 1 {
 				t.Fatalf("without the mutation %d scenarios found %q", len(sound.Rows), f)
 			}
-			// Of two calls side by side either may be the n-th, so a loop may meet the same one in two runs, and the other in none.
-			const loops = 8
+			loops := 1
+			if c.caught == "move of a directory" {
+				// Of two calls side by side either may be the n-th, so a loop may meet the same one in two runs, and the other in none.
+				loops = 8
+			}
 			wrong := h.Above(func(b storagedriver.Backend) storagedriver.Backend {
 				m := c.m
 				m.Backend = b
@@ -229,5 +235,25 @@ func TestMutantsAreCaught(t *testing.T) {
 			}
 			t.Log(failures[0])
 		})
+	}
+}
+
+// forgetful ends the whole upload where a part cannot be stored.
+type forgetful struct{ storagedriver.Backend }
+
+func (f forgetful) PutPart(ctx context.Context, token string, part storagedriver.Part) ([]byte, error) {
+	receipt, err := f.Backend.PutPart(ctx, token, part)
+	if err != nil {
+		_ = f.CancelUpload(context.WithoutCancel(ctx), token)
+	}
+	return receipt, err
+}
+
+// TestWhatWasSuspendedIsNotLost where a single call fails.
+func TestWhatWasSuspendedIsNotLost(t *testing.T) {
+	h := faultloop.Harness{Name: "forgetful", New: parts, Run: func(scenario string) bool { return scenario == "push that goes on from less than a part" }}
+	failures := faultloop.Run(t.Context(), h.Above(func(b storagedriver.Backend) storagedriver.Backend { return forgetful{b} })).Failures()
+	if !slices.ContainsFunc(failures, func(f string) bool { return strings.HasSuffix(f, "of 32 bytes that were suspended before 0 are left") }) {
+		t.Errorf("failures are %q", failures)
 	}
 }

@@ -101,7 +101,9 @@ func (u *upload) afterwards(said, accepted int64, closeErr error) {
 		return
 	}
 	u.r.wantContent(u.name, u.old)
+	before := u.durable
 	u.durable = u.next()
+	u.r.check(u.durable >= before, "of %d bytes that were suspended before %d are left", before, u.durable)
 	late := !u.r.exact() || storagedriver.KindOf(closeErr) == storagedriver.KindDeadline
 	u.r.check(said == u.durable || late && said < u.durable, "Size after Close is %d, and the next Writer begins at %d", said, u.durable)
 	old := u.old != nil && u.durable == int64(len(u.old))

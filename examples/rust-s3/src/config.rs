@@ -49,8 +49,8 @@ impl Default for Config {
             equal_parts: false,
             conditional_writes: true,
             max_put: MAX_REQUEST as i64,
-            copy_threshold: MAX_REQUEST as i64,
-            copy_part: 512 << 20,
+            copy_threshold: 64 << 20,
+            copy_part: 64 << 20,
         }
     }
 }
@@ -126,10 +126,10 @@ impl Config {
                 .describe("most bytes that are stored with one request; longer content is uploaded in parts; 5 GiB by default"),
             Field::integer("copy-threshold", &mut self.copy_threshold)
                 .range(0, BYTES.1)
-                .describe("most bytes that are copied with one request; 5 GiB by default"),
+                .describe("most bytes that are copied with one request; 64 MiB by default, up to 5 GiB where the service copies no ranges"),
             Field::integer("copy-part-size", &mut self.copy_part)
                 .range(BYTES.0, BYTES.1)
-                .describe("size of the ranges in which longer content is copied; 512 MiB by default"),
+                .describe("size of the ranges in which longer content is copied; 64 MiB by default"),
         ])
     }
 

@@ -27,9 +27,10 @@ type work struct {
 	far, near, aim float64
 	// nowhereWorse: the ratios must be near the control's at the least, and those of processor time.
 	nowhereWorse bool
-	// times is how many times the rounds are done: short tasks vary more. 0 is once.
-	times int
 }
+
+// pulls is how many times a layer is pulled, one after the other: one of 1 GiB takes a quarter of a second, of which too much is chance.
+const pulls = 8
 
 // leastOfControl is how much of the control's lower quartile every ratio must reach.
 const leastOfControl = 0.95
@@ -80,8 +81,9 @@ func (s sizes) push(far, near, aim float64) work {
 
 func (s sizes) pull(floor, aim float64) work {
 	return work{
-		task: task{Work: workPull, Size: s.layer, Count: 1}, title: fmt.Sprintf("pull of a layer of %d MiB", s.layer>>20), bytes: s.layer,
-		far: floor, near: floor, aim: aim, times: 5,
+		task:  task{Work: workPull, Size: s.layer, Count: pulls},
+		title: fmt.Sprintf("%d times pull of a layer of %d MiB", pulls, s.layer>>20), bytes: pulls * s.layer,
+		far: floor, near: floor, aim: aim,
 	}
 }
 
@@ -99,8 +101,7 @@ type result struct {
 // beside measures rounds of the base, the side and the base, in an order that is drawn.
 func (b *bench) beside(t testing.TB, w work, place string) {
 	r := &result{work: w, place: place}
-	rounds := b.rounds * max(w.times, 1)
-	for round := range rounds {
+	for round := range b.rounds {
 		var took [3]outcome
 		for _, i := range rand.Perm(len(took)) {
 			side := [3]string{w.base, w.side, w.base}[i]
@@ -108,7 +109,7 @@ func (b *bench) beside(t testing.TB, w work, place string) {
 			if took[i], err = b.once(t.Context(), w, side, place); err != nil {
 				t.Fatal(err)
 			}
-			fmt.Fprintf(os.Stderr, "%s, %s, round %d of %d: %s %.2f s, %.2f s of CPU, %d MiB\n", w.Work, place, round+1, rounds, side, took[i].Seconds, took[i].CPU, took[i].Peak>>20)
+			fmt.Fprintf(os.Stderr, "%s, %s, round %d of %d: %s %.2f s, %.2f s of CPU, %d MiB\n", w.Work, place, round+1, b.rounds, side, took[i].Seconds, took[i].CPU, took[i].Peak>>20)
 		}
 		r.add(took)
 	}

@@ -36,7 +36,7 @@ type task struct {
 	Name string
 	// Module is the sandboxed driver's file, and Cache the folder with what it was compiled to.
 	Module, Cache string `json:",omitempty"`
-	// Size is the bytes of a layer, Count how many layers, objects or rounds of calls there are, AtOnce how many layers are pushed at a time.
+	// Size is the bytes of a layer, Count how many layers, pulls, objects or rounds of calls there are, AtOnce how many layers are pushed at a time.
 	Size          int64
 	Count, AtOnce int
 	// Dirs is how many directories there are in what is walked.
@@ -118,7 +118,12 @@ func (t task) work(ctx context.Context, d store) error {
 	case workLayers:
 		return pushAll(ctx, d, t)
 	case workPull:
-		return pull(ctx, d, blob(t.Name, 0), t.Size)
+		for range t.Count {
+			if err := pull(ctx, d, blob(t.Name, 0), t.Size); err != nil {
+				return err
+			}
+		}
+		return nil
 	case workWalk:
 		files, dirs, err := d.walk(ctx, registry)
 		if err == nil && (files != t.Count || dirs != t.Dirs) {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// copyAttempts is how often a copy in parts is begun whose source is replaced meanwhile.
+// copyAttempts is how often a copy is begun whose source is replaced meanwhile, or whose upload is ended.
 const copyAttempts = 3
 
 // Copy implements storagedriver.Backend: in one request, or in parts and in parallel what is longer than the threshold.

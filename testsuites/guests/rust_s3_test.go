@@ -5,16 +5,20 @@ package guests
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/berth-dev/storagedriver"
 	"github.com/berth-dev/storagedriver/factory"
+	"github.com/berth-dev/storagedriver/layers"
 	"github.com/berth-dev/storagedriver/runtime"
 	"github.com/berth-dev/storagedriver/runtime/egress"
 	"github.com/berth-dev/storagedriver/runtime/egress/sign/sigv4"
@@ -48,6 +52,7 @@ func rustS3(t *testing.T, s servers.S3) {
 	b := openBackend(t, m, parameters)
 	t.Run("redirect", func(t *testing.T) { redirects(t, b) })
 	t.Run("copy in parts", func(t *testing.T) { copiesInParts(t, b) })
+	t.Run("moves that meet", func(t *testing.T) { movesThatMeet(t, b) })
 	t.Run("another process", func(t *testing.T) { goesOnElsewhere(t, s, b, parameters) })
 	t.Run("tree", func(t *testing.T) { endsUploadsOfTrees(t, b) })
 	t.Run("refused", func(t *testing.T) { saysWhatIsRefused(t, m, s, parameters) })
@@ -114,6 +119,50 @@ func copiesInParts(t *testing.T, b storagedriver.Backend) {
 		}
 	}
 	wantKind(t, b.Copy(t.Context(), "/copy/missing", "/copy/whole"), storagedriver.KindNotFound, "Copy of nothing")
+}
+
+// movesThatMeet moves the same content to one path as clients do that push one layer. Each ends what is under way there, the copies in parts of
+// the others with it.
+func movesThatMeet(t *testing.T, b storagedriver.Backend) {
+	const dest = "/meet/blob"
+	want := bytes.Repeat([]byte("layer"), 3*s3Part/5)
+	source := func(i int) string { return fmt.Sprintf("/meet/upload%d", i) }
+	var failures [6]error
+	for i := range failures {
+		ok(t, b.Put(t.Context(), source(i), storagedriver.BytesSource(want)), "Put")
+	}
+	d := layers.Complete(b) // which b's Close closes
+	var moves sync.WaitGroup
+	for i := range failures {
+		done := make(chan struct{})
+		moves.Go(func() {
+			failures[i] = d.Move(t.Context(), source(i), dest)
+			close(done)
+		})
+		beginsToCopy(t, b, "/meet", done)
+	}
+	moves.Wait()
+	ok(t, errors.Join(failures[:]...), "Move")
+	if _, got := fetch(t, b, http.MethodGet, dest); !bytes.Equal(got, want) {
+		t.Errorf("want the %d bytes of the source, got %d others", len(want), len(got))
+	}
+}
+
+// beginsToCopy waits until an upload to below dir is under way, or done.
+func beginsToCopy(t *testing.T, b storagedriver.Backend, dir string, done <-chan struct{}) {
+	t.Helper()
+	for {
+		page, err := b.(storagedriver.Uploads).ListUploads(t.Context(), dir, "", 10)
+		ok(t, err, "ListUploads")
+		if len(page.Entries) > 0 {
+			return
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
 }
 
 // goesOnElsewhere suspends an upload and goes on with it in a module of its own, which shares nothing with the first.

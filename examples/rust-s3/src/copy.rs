@@ -2,12 +2,12 @@
 
 use berth_guest::{Call, Error, Kind, Result};
 
-use crate::config::MAX_PARTS;
+use crate::config::{MAX_PARTS, MAX_REQUEST};
 use crate::object::Object;
 use crate::service::{Asked, S3};
 use crate::upload::Stored;
 
-/// How often a copy in parts is begun whose source is replaced meanwhile.
+/// How often a copy in parts is begun whose source is replaced meanwhile, or whose upload is ended.
 const ATTEMPTS: u32 = 3;
 /// How many ranges are copied at a time: a service that copies byte by byte answers none of them sooner for that.
 const AT_ONCE: usize = 4;
@@ -17,16 +17,25 @@ impl S3 {
     /// Copies an object: with one request, or in ranges what is longer than the threshold.
     pub fn copy_object(&self, c: &Call, source: &str, dest: &str) -> Result<()> {
         self.placed(c, dest, || {
-            let mut attempt = 1;
+            let (mut attempt, mut threshold) = (1, self.config.copy_threshold());
             loop {
                 let from = self.head(c, source)?.ok_or_else(Error::not_found)?;
-                let done = match from.size > self.config.copy_threshold() {
+                let done = match from.size > threshold {
                     true => self.copy_parts(c, source, dest, &from),
                     false => self.copy_whole(c, source, dest),
                 };
                 match done {
                     Err(e) if e.status == 412 && attempt < ATTEMPTS => attempt += 1,
+                    // Another Move to the same path ends what is under way there, but not a copy with one request.
+                    Err(e) if e.kind == Kind::Conflict && e.status != 409 && attempt < ATTEMPTS => {
+                        threshold = MAX_REQUEST;
+                        attempt += 1;
+                    }
                     Err(e) if e.status == 500 => return Err(self.missing(c, source).unwrap_or(e)),
+                    Err(e) if e.status == 501 && from.size > threshold && threshold < MAX_REQUEST => {
+                        let message = format!("set parameter \"copy-threshold\" to {}: {}", MAX_REQUEST, e.message);
+                        return Err(Error { message, ..e });
+                    }
                     done => return done,
                 }
             }

@@ -404,6 +404,7 @@ fn copying(host: &Host, range: impl Fn(usize) -> Reply + 'static) -> (Result<()>
         ("POST", _) if r.url.ends_with("?uploads=") => Reply::new(200)
             .body("<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>"),
         ("POST", _) => Reply::new(200).body("<CompleteMultipartUploadResult/>"),
+        ("PUT", None) => Reply::new(200).body("<CopyObjectResult/>"),
         ("GET", _) => Reply::new(200).body("<ListBucketResult/>"),
         _ => Reply::new(204),
     });
@@ -437,4 +438,20 @@ fn a_copy_whose_source_is_replaced_begins_again() {
     assert_eq!(requests.iter().filter(|line| line.starts_with("HEAD")).count(), 2);
     let (done, _) = copying(&Host::new(), |_| Reply::new(412));
     assert_eq!(done.unwrap_err().kind, Kind::Conflict);
+}
+
+#[test]
+fn a_service_that_copies_no_ranges_is_told() {
+    let (done, _) = copying(&Host::new(), |_| Reply::new(501).body(said("NotImplemented", "")));
+    let e = done.unwrap_err();
+    assert_eq!(e.kind, Kind::Unsupported);
+    assert!(e.message.starts_with("set parameter \"copy-threshold\" to 5368709120: "), "{}", e.message);
+}
+
+#[test]
+fn a_copy_whose_upload_is_ended_goes_on_with_one_request() {
+    let (done, requests) = copying(&Host::new(), |_| Reply::new(404).body(said("NoSuchUpload", "")));
+    done.unwrap();
+    assert_eq!(requests.last().map(String::as_str), Some("PUT /b"));
+    assert_eq!(requests.iter().filter(|line| line.ends_with("?uploads=")).count(), 1);
 }

@@ -237,7 +237,12 @@ impl S3 {
     /// Aborts a multipart upload. One that is gone is no error.
     pub fn abort(&self, c: &Call, path: &str, id: &str) -> Result<()> {
         let request = self.request("DELETE", self.upload_url(path, id));
-        match self.send(c, "s3:AbortMultipartUpload", &request, &[200, 204, 404]) {
+        let send = || self.send(c, "s3:AbortMultipartUpload", &request, &[200, 204, 404]);
+        let sent = match send() {
+            Err(e) if e.status == 500 => send(), // versitygw, where two meet
+            sent => sent,
+        };
+        match sent {
             Err(e) if e.kind == Kind::Conflict => Ok(()),
             done => done.map(drop),
         }
